@@ -1,0 +1,62 @@
+"""Deal training batches: which examples form the next batch, in what order, on which rank; exactly, resumably."""
+
+from croupier.batch.fixed_size import FixedSize
+from croupier.batch.length_buckets import LengthBuckets
+from croupier.batch.sorted_windows import SortedWindows
+from croupier.batch.token_budget import TokenBudget
+from croupier.core.batches import Batches
+from croupier.core.chain import Chain, chain
+from croupier.core.cursor import Cursor
+from croupier.core.key import Key
+from croupier.core.ledger import Ledger
+from croupier.core.policies import FewIds, Tail, TooLong
+from croupier.core.stage import Context, Observation
+from croupier.core.table import Table
+from croupier.feedback.loss_weighted import LossWeighted
+from croupier.negatives.uniform_negatives import UniformNegatives
+from croupier.order.evaluation import Evaluation, in_table_order
+from croupier.order.random_subset import RandomSubset
+from croupier.order.repeat import Repeat
+from croupier.order.sequential import Sequential
+from croupier.order.shard_shuffle import ShardShuffle
+from croupier.order.shuffle import Shuffle
+from croupier.run.deal import Deal
+from croupier.run.dealer import Dealer
+from croupier.select.selection import Selection
+from croupier.split.balanced import Balanced
+from croupier.split.lockstep import Lockstep
+
+__all__ = [
+    "Balanced",
+    "Batches",
+    "Chain",
+    "Context",
+    "Cursor",
+    "Deal",
+    "Dealer",
+    "Evaluation",
+    "FewIds",
+    "FixedSize",
+    "Key",
+    "Ledger",
+    "LengthBuckets",
+    "Lockstep",
+    "LossWeighted",
+    "Observation",
+    "RandomSubset",
+    "Repeat",
+    "Selection",
+    "Sequential",
+    "ShardShuffle",
+    "Shuffle",
+    "SortedWindows",
+    "Table",
+    "Tail",
+    "TokenBudget",
+    "TooLong",
+    "UniformNegatives",
+    "chain",
+    "in_table_order",
+]
+
+__version__ = "0.1.0"

@@ -1,0 +1,139 @@
+"""As many examples as fit a budget of padded tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.facts import check_length_column, lengths_of
+from croupier.core.key import Key
+from croupier.core.ledger import Ledger
+from croupier.core.policies import TooLong
+from croupier.core.stage import Context, Prepared
+from croupier.core.table import Table
+from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.kernels.cutting import cut_by_budget
+
+__all__ = ["TokenBudget"]
+
+NO_LIMIT = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBudget:
+    """Close a batch where one more example would bring examples x longest above ``max_tokens``.
+
+    Parameters
+    ----------
+    max_tokens : int
+        Tokens in a batch, padding included: per rank under Lockstep, of the whole step under Balanced.
+        In whatever unit the length column counts: tokens, frames, milliseconds.
+    max_examples : int, optional
+    multiple_of : int
+        Lengths count as padded up to a multiple of this, as a collate function does for tensor cores.
+    too_long : TooLong
+        What to do with an example longer than the budget: ``TooLong.REFUSE`` (default), ``DROP``, ``TRUNCATE``,
+        or ``ALONE`` in a batch that is over the budget.
+    length : str
+        The table's column of lengths.
+
+    Guarantees: no batch above the budget, except a batch of one under ``ALONE``; order kept; fewest batches for this
+    order; the column ``length`` travels with the ids (the planned length under ``TRUNCATE``).
+
+    Raises
+    ------
+    BadTable
+        A length that is negative or not whole, or above the budget under ``REFUSE``.
+
+    Source: the padded budget of Ott et al., "Scaling Neural Machine Translation" (2018), section 3.
+
+    Examples
+    --------
+    >>> import croupier as cr
+    >>> plan = cr.chain(cr.Sequential(), TokenBudget(max_tokens=8))
+    >>> [deal.ids.tolist() for deal in cr.Dealer(plan, cr.Table(length=[2, 3, 4, 4, 1]), seed=0)]
+    [[0, 1], [2, 3], [4]]
+    """
+
+    max_tokens: int
+    max_examples: int | None = None
+    multiple_of: int = 1
+    too_long: TooLong = TooLong.REFUSE
+    length: str = "length"
+    name: str = "token_budget"
+
+    def __post_init__(self) -> None:
+        checked_int("max_tokens", self.max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
+        if self.max_examples is not None:
+            checked_int("max_examples", self.max_examples, at_least=1, fix="pass None for no limit")
+        checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass 1 for no rounding")
+        if not isinstance(self.too_long, TooLong):
+            raise BadArgument("too_long", "be a TooLong", self.too_long, "pass TooLong.DROP, say")
+        if self.longest_allowed == 0:
+            raise BadArgument(
+                "max_tokens", f"be >= multiple_of ({self.multiple_of})", self.max_tokens, "raise max_tokens"
+            )
+
+    @property
+    def longest_allowed(self) -> int:
+        """The longest example that fits the budget alone, its padding counted."""
+        return self.max_tokens // self.multiple_of * self.multiple_of
+
+    @property
+    def prepared_per_epoch(self) -> bool:
+        """Lengths are checked once."""
+        return False
+
+    def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
+        """Check the length column before the run rather than in the middle of it; derives nothing."""
+        check_length_column(table, self.length)
+        column = table.column(self.length)
+        if self.too_long is TooLong.REFUSE and column.size <= 2**24:
+            self._refuse_too_long(np.asarray(column), np.arange(column.size))
+        return {}
+
+    def plan(self, batches: Batches, context: Context) -> Batches:
+        """Cut each incoming batch greedily."""
+        lengths = lengths_of(batches, context.table, self.length)
+        batches = batches.with_columns(**{self.length: lengths})
+        if lengths.size and lengths.max() > self.longest_allowed:
+            batches = self._settle_too_long(batches, lengths)
+        offsets = cut_by_budget(
+            batches.columns[self.length],
+            batches.offsets,
+            max_tokens=self.max_tokens,
+            max_examples=self.max_examples or NO_LIMIT,
+            pad_multiple=self.multiple_of,
+        )
+        return batches.with_offsets(offsets)
+
+    def _settle_too_long(self, batches: Batches, lengths: Int64) -> Batches:
+        limit = self.longest_allowed
+        over = lengths > limit
+        count, tokens = int(over.sum()), int(lengths[over].sum())
+        match self.too_long:
+            case TooLong.REFUSE:
+                self._refuse_too_long(lengths, batches.indices)
+                return batches
+            case TooLong.ALONE:
+                return batches.with_ledger(Ledger.of(self.name, "dealt alone over the budget", count, tokens))
+            case TooLong.TRUNCATE:
+                cut = batches.with_columns(**{self.length: np.minimum(lengths, limit)})
+                return cut.with_ledger(Ledger.of(self.name, "truncated", count, tokens - count * limit))
+            case TooLong.DROP:
+                kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~over)])
+                rows = np.flatnonzero(~over)
+                dropped = Ledger.of(self.name, "dropped as too long", count, tokens)
+                return batches.take(rows, kept[batches.offsets]).with_ledger(dropped)
+
+    def _refuse_too_long(self, lengths: Int64, ids: Int64) -> None:
+        longest = int(np.argmax(lengths))
+        if lengths[longest] > self.longest_allowed:
+            raise BadTable(
+                self.length,
+                f"be <= {self.longest_allowed}, the longest that fits max_tokens={self.max_tokens}",
+                f"{lengths[longest]} in row {ids[longest]}",
+                "raise max_tokens or pass too_long=TooLong.DROP, TooLong.TRUNCATE or TooLong.ALONE",
+            )

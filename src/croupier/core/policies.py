@@ -1,0 +1,42 @@
+"""Named policies: what happens to ids that do not fit. Nothing is dropped, padded or repeated without one."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+__all__ = ["FewIds", "Tail", "TooLong"]
+
+
+class Tail(Enum):
+    """The end of an epoch, where the ids left do not fill a batch on every rank."""
+
+    SHORT = "short"
+    """Deal them as smaller batches, equal in number over the ranks."""
+    CARRY = "carry"
+    """Deal them first in the next epoch: every batch is full, every id is dealt once per pass over the data."""
+    DROP = "drop"
+    """Leave them out of this epoch; the ledger counts them."""
+
+
+class TooLong(Enum):
+    """An example longer than the budget of a batch."""
+
+    REFUSE = "refuse"
+    """Raise, naming the example."""
+    DROP = "drop"
+    """Leave it out; the ledger counts it and its tokens."""
+    TRUNCATE = "truncate"
+    """Deal it at the budget's length (column ``length``); the ledger counts the tokens cut."""
+    ALONE = "alone"
+    """Deal it whole, in a batch of its own that is over the budget; the ledger counts it."""
+
+
+class FewIds(Enum):
+    """The last step of an epoch, where fewer ids are left than there are ranks."""
+
+    REFUSE = "refuse"
+    """Raise, naming these policies."""
+    DROP = "drop"
+    """Leave them out; the ledger counts them."""
+    PAD = "pad"
+    """Repeat some as padding: flagged in ``is_padding``, loss scale 0, counted in the ledger."""

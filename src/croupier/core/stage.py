@@ -1,0 +1,134 @@
+"""What a stage is: a named pure function from batches to batches, and three things it may do besides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.key import Key
+from croupier.core.table import Table
+
+__all__ = ["Context", "Learned", "Learning", "Observation", "Order", "Prepared", "Preparing", "Stage"]
+
+Prepared = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a learning stage makes of a signal: new values of its scores for some ids, the ids sorted and unique."""
+
+    ids: Int64
+    values: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """The scores a learning stage plans from: one float32 a row, and the version they have reached."""
+
+    values: npt.NDArray[np.float32]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a plan may depend on besides the batches it is given.
+
+    Parameters
+    ----------
+    table : Table
+        The facts; read-only.
+    key : Key
+        This stage's own random stream (seed and path of names).
+    epoch, segment : int
+        Which window of which epoch is being planned.
+    first_sample : int
+        Ids dealt before this segment since the start of the run: the clock that schedules read.
+    lanes : int
+        How many consecutive batches share a step; 1 where the split cuts batches itself.
+    prepared, learned : mapping
+        This stage's derived facts, and its scores if it learns.
+    """
+
+    table: Table
+    key: Key
+    epoch: int = 0
+    segment: int = 0
+    first_sample: int = 0
+    lanes: int = 1
+    prepared: Prepared = field(default_factory=dict[str, Any])
+    learned: Any = field(default_factory=dict[str, Any])
+
+    def child(self, name: str) -> Context:
+        """The context of a stage of this name inside the present one."""
+        return replace(
+            self,
+            key=self.key.child(name),
+            prepared=self.prepared.get(name, {}),
+            learned=self.learned.get(name, {}),
+        )
+
+    @property
+    def epoch_key(self) -> Key:
+        """A stream that is new in every epoch."""
+        return self.key.child(self.epoch)
+
+    @property
+    def segment_key(self) -> Key:
+        """A stream that is new in every segment."""
+        return self.key.child(self.epoch, self.segment)
+
+
+@runtime_checkable
+class Stage(Protocol):
+    """A decision about batches. Implementations are frozen dataclasses, final, without inherited fields."""
+
+    @property
+    def name(self) -> str:
+        """Names the random stream and the state of this stage; unique within a chain."""
+        ...
+
+    def plan(self, batches: Batches, context: Context) -> Batches:
+        """Decide. Pure: same arguments, same result; the arguments are not written to."""
+        ...
+
+
+@runtime_checkable
+class Order(Stage, Protocol):
+    """A stage that begins a chain: it turns positions of an epoch into ids."""
+
+    def epoch_size(self, table: Table, epoch: int) -> int:
+        """How many positions this epoch has."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Stage, Protocol):
+    """A stage that derives facts from the whole table before it plans."""
+
+    @property
+    def prepared_per_epoch(self) -> bool:
+        """Whether the derived facts change with the epoch (else they hold for the run)."""
+        ...
+
+    def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
+        """Derive them: deterministic arrays by name, never part of a checkpoint."""
+        ...
+
+
+@runtime_checkable
+class Learning(Stage, Protocol):
+    """A stage whose plan depends on what training observed, two segments late."""
+
+    @property
+    def initial_score(self) -> float:
+        """The score of a row that was never observed."""
+        ...
+
+    def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
+        """New scores from one segment's signals, given in the order the ids were dealt. Pure."""
+        ...

@@ -1,0 +1,189 @@
+"""Facts about examples: one row an example, columns of NumPy arrays, mapped files left where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.errors import BadArgument, BadTable, checked_int
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+__all__ = ["Table"]
+
+Int64 = npt.NDArray[np.int64]
+
+MAX_ROWS = 2**62
+
+
+class Table:
+    """What the plan may know of each example.
+
+    Parameters
+    ----------
+    size : int, optional
+        Number of rows, where no column says it. ``Table(size=10**9)`` is a table without facts.
+    **columns : array-like of shape (size,) or (size, ...)
+        Named facts. NumPy arrays and memory-mapped files are used as they are, without a copy; lists, Arrow arrays,
+        torch tensors and pandas series are converted. Strings become categories: codes in the column,
+        names in ``table.categories``.
+
+    Raises
+    ------
+    BadTable
+        No rows, columns of different lengths, or a column of Python objects.
+
+    Examples
+    --------
+    >>> table = Table(length=[5, 3, 9], language=["de", "fr", "de"])
+    >>> table.size, table.categories["language"]
+    (3, ('de', 'fr'))
+    """
+
+    __slots__ = ("_columns", "categories", "shard_offsets", "size")
+
+    def __init__(self, size: int | None = None, **columns: Any) -> None:
+        categories: dict[str, tuple[str, ...]] = {}
+        converted: dict[str, npt.NDArray[Any]] = {}
+        for name, values in columns.items():
+            converted[name] = _as_column(name, values, categories)
+        if size is None and not converted:
+            raise BadArgument("size", "be given where there are no columns", size, "write Table(size=len(dataset))")
+        lengths = {name: len(values) for name, values in converted.items()}
+        rows = next(iter(lengths.values())) if size is None else size
+        rows = checked_int(
+            "size", rows, at_least=1, at_most=MAX_ROWS, fix="a table needs at least one row: is the dataset empty?"
+        )
+        for name, count in lengths.items():
+            if count != rows:
+                raise BadTable(name, f"have {rows} rows like the rest of the table", count, "give one value an example")
+        self.size: int = rows
+        self.categories: Mapping[str, tuple[str, ...]] = categories
+        self.shard_offsets: Int64 | None = None
+        self._columns = converted
+
+    @classmethod
+    def from_shards(cls, counts: Sequence[int] | npt.ArrayLike, **columns: Any) -> Self:
+        """A table of sharded data: shard ``s`` holds the ``counts[s]`` rows that follow those of shard ``s - 1``.
+
+        Examples
+        --------
+        >>> Table.from_shards([3, 2]).shard_offsets.tolist()
+        [0, 3, 5]
+        """
+        shard_counts = np.asarray(counts)
+        if shard_counts.ndim != 1 or shard_counts.size == 0 or shard_counts.dtype.kind not in "iu":
+            raise BadArgument("counts", "be a list of integers", counts, "give the number of rows of each shard")
+        if int(shard_counts.min()) < 0:
+            raise BadArgument("counts", "be >= 0", int(shard_counts.min()), "give the number of rows of each shard")
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(shard_counts.astype(np.int64))])
+        table = cls(size=int(offsets[-1]), **columns)
+        table.shard_offsets = offsets
+        return table
+
+    @classmethod
+    def from_arrow(cls, table: Any, columns: Sequence[str] | None = None) -> Self:
+        """The columns of a ``pyarrow.Table`` or record batch; all of them, or those named."""
+        names = table.column_names if columns is None else columns
+        return cls(size=table.num_rows, **{name: table.column(name) for name in names})
+
+    @classmethod
+    def from_parquet(cls, path: str | PathLike[str], columns: Sequence[str] | None = None) -> Self:
+        """The columns of a Parquet file or folder, read with PyArrow; all of them, or those named."""
+        from pyarrow import parquet
+
+        return cls.from_arrow(parquet.read_table(path, columns=columns), columns)  # pyright: ignore[reportUnknownMemberType]
+
+    @classmethod
+    def from_dataset(cls, dataset: Any, columns: Sequence[str] | None = None) -> Self:
+        """The columns of a Hugging Face dataset; without names, only its size is taken.
+
+        A dataset that was shuffled or filtered by an index mapping is read through that mapping.
+        """
+        names = () if columns is None else columns
+        return cls(size=len(dataset), **{name: dataset.with_format("numpy")[name][:] for name in names})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._columns
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}: {values.dtype}" for name, values in self._columns.items())
+        return f"Table(size={self.size:,}{', ' + facts if facts else ''})"
+
+    @property
+    def columns(self) -> Mapping[str, npt.NDArray[Any]]:
+        """The columns by name."""
+        return self._columns
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """One column, or an error that lists the columns there are."""
+        try:
+            return self._columns[name]
+        except KeyError:
+            there = ", ".join(map(repr, self._columns)) or "none"
+            raise BadTable(
+                name, "be there", f"columns {there}", f"add it: Table({name}=...), or name another in the stage"
+            ) from None
+
+    def prefix(self, rows: int) -> Table:
+        """The first rows of this table, without a copy: how an epoch finishes on the table it began with."""
+        if rows == self.size:
+            return self
+        part = Table(size=rows, **{name: values[:rows] for name, values in self._columns.items()})
+        part.categories = self.categories
+        if self.shard_offsets is not None:
+            cut = int(np.searchsorted(self.shard_offsets, rows, side="left"))
+            part.shard_offsets = np.append(self.shard_offsets[:cut], rows)
+        return part
+
+
+def _as_column(name: str, values: Any, categories: dict[str, tuple[str, ...]]) -> npt.NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        raise BadTable(name, "have a value in every row", "a masked array", "fill the masked values first")
+    if hasattr(values, "null_count") and values.null_count:  # Arrow
+        raise BadTable(name, "have a value in every row", f"{values.null_count} nulls", "fill the nulls first")
+    if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):  # Arrow, pandas
+        values = values.to_numpy()
+    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    if array.ndim == 0:
+        raise BadTable(name, "have one value an example", array.item(), "pass a list or an array")
+    if array.dtype.kind == "O" and array.size and all(isinstance(value, str) for value in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind in "US":
+        names, codes = np.unique(array, return_inverse=True)
+        categories[name] = tuple(map(str, names.tolist()))
+        return codes.astype(np.int32)
+    if array.dtype.kind not in "biuf":
+        raise BadTable(name, "hold numbers or strings", f"dtype {array.dtype}", "convert it with numpy.asarray first")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def checked_lengths(name: str, values: npt.NDArray[Any]) -> Int64:
+    """Lengths as int64, or an error: they must be whole numbers, 0 or more.
+
+    Floats are taken only where every one is whole, because a length decides where a batch is cut,
+    and what decides is an integer.
+    """
+    if values.ndim != 1:
+        raise BadTable(name, "have one value an example", f"shape {values.shape}", "pass one length an example")
+    if values.dtype.kind == "f":
+        whole = np.isfinite(values) & (values == np.floor(values))
+        if not whole.all():
+            bad = int(np.flatnonzero(~whole)[0])
+            raise BadTable(
+                name, "hold whole numbers", f"{values[bad]} in row {bad} of the rows read",
+                "give lengths in a smaller unit: (seconds * 1000).round().astype('int32')",
+            )  # fmt: skip
+    elif values.dtype.kind not in "iu":
+        raise BadTable(name, "hold whole numbers", f"dtype {values.dtype}", "give lengths as integers")
+    if values.size and values.min() < 0:
+        bad = int(np.argmin(values))
+        raise BadTable(name, "be >= 0", f"{values[bad]} in row {bad} of the rows read", "mend the lengths")
+    return values.astype(np.int64)

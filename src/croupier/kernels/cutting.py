@@ -1,0 +1,88 @@
+"""Cut a run of lengths into batches whose padded size stays under a budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.kernels.jit import Kernel
+
+__all__ = ["cut_by_budget"]
+
+Int64 = npt.NDArray[np.int64]
+
+
+def _cut_loop(
+    lengths: Int64, groups: Int64, max_tokens: int, max_examples: int, examples_multiple: int, pad_multiple: int
+) -> Int64:
+    offsets = np.empty(lengths.size + 1, dtype=np.int64)
+    offsets[0] = 0
+    count = 0
+    for g in range(groups.size - 1):
+        start, i, longest = groups[g], groups[g], 0
+        while i < groups[g + 1]:
+            padded = -(-lengths[i] // pad_multiple) * pad_multiple
+            size = i - start + 1
+            if size > 1 and (size > max_examples or size * max(longest, padded) > max_tokens):
+                kept = size - 1
+                if kept > examples_multiple:
+                    kept -= kept % examples_multiple
+                count += 1
+                start += kept
+                offsets[count] = start
+                i, longest = start, 0  # what a multiple gave back is read again
+            else:
+                longest = max(longest, padded)
+                i += 1
+        if groups[g + 1] > start:
+            count += 1
+            offsets[count] = groups[g + 1]
+    return offsets[: count + 1].copy()
+
+
+_cut = Kernel(_cut_loop, _cut_loop)
+
+
+def cut_by_budget(
+    lengths: Int64,
+    groups: Int64,
+    *,
+    max_tokens: int,
+    max_examples: int,
+    examples_multiple: int = 1,
+    pad_multiple: int = 1,
+) -> Int64:
+    """Offsets of batches, greedily in order: a batch closes where one more example would break the budget.
+
+    Greedy is optimal here: no cut of the same run into consecutive batches under the budget has fewer of them.
+
+    Parameters
+    ----------
+    lengths : int64 array of shape (n,)
+    groups : int64 array of shape (g + 1,)
+        Offsets no batch may span.
+    max_tokens : int
+        Bound on examples x longest, padding included. An example above it stands alone.
+    max_examples : int
+    examples_multiple : int
+        Batch sizes are brought down to a multiple of this where they are larger than it.
+    pad_multiple : int
+        Lengths count as rounded up to a multiple of this.
+
+    Returns
+    -------
+    int64 array of shape (b + 1,)
+
+    Examples
+    --------
+    >>> cut_by_budget(np.array([2, 3, 3, 9]), np.array([0, 4]), max_tokens=9, max_examples=100).tolist()
+    [0, 3, 4]
+    """
+    return _cut(
+        np.ascontiguousarray(lengths),
+        np.ascontiguousarray(groups),
+        max_tokens,
+        max_examples,
+        examples_multiple,
+        pad_multiple,
+    )

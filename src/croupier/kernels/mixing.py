@@ -1,0 +1,68 @@
+"""Counter-based randomness: hash a key and a counter to 64 bits, the same on every platform.
+
+The finaliser is splitmix64's (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["MASK64", "draws", "draws_below", "hash64", "mix64"]
+
+UInt64 = npt.NDArray[np.uint64]
+Int64 = npt.NDArray[np.int64]
+
+MASK64 = (1 << 64) - 1
+_GOLDEN = 0x9E3779B97F4A7C15
+_M1 = 0xBF58476D1CE4E5B9
+_M2 = 0x94D049BB133111EB
+
+
+def hash64(key: int, counter: int) -> int:
+    """Hash one counter under one key, both Python ints, to a Python int below 2**64."""
+    z = (key + (counter + 1) * _GOLDEN) & MASK64
+    z = ((z ^ (z >> 30)) * _M1) & MASK64
+    z = ((z ^ (z >> 27)) * _M2) & MASK64
+    return z ^ (z >> 31)
+
+
+def mix64(values: UInt64) -> UInt64:
+    """Apply the finaliser to each element of a uint64 array."""
+    z = values.copy()
+    z ^= z >> np.uint64(30)
+    z *= np.uint64(_M1)
+    z ^= z >> np.uint64(27)
+    z *= np.uint64(_M2)
+    z ^= z >> np.uint64(31)
+    return z
+
+
+def draws(key: int, counters: Int64) -> UInt64:
+    """64 random bits for each counter: ``draws(k, c)[i] == hash64(k, c[i])``.
+
+    Examples
+    --------
+    >>> int(draws(7, np.array([0, 1]))[1]) == hash64(7, 1)
+    True
+    """
+    with np.errstate(over="ignore"):
+        counted = (counters.astype(np.uint64) + np.uint64(1)) * np.uint64(_GOLDEN)
+        return mix64(counted + np.uint64(key))
+
+
+def draws_below(key: int, counters: Int64, bounds: Int64) -> Int64:
+    """One integer in [0, bound) for each counter, by the high half of a 128-bit product.
+
+    The bias of a value is below bound / 2**64 (Lemire, "Fast random integer generation in an interval", 2019).
+    """
+    bits = draws(key, counters)
+    wide = bounds.astype(np.uint64)
+    low32 = np.uint64(0xFFFFFFFF)
+    shift = np.uint64(32)
+    with np.errstate(over="ignore"):
+        low_product = (bits & low32) * (wide & low32)
+        cross = (bits >> shift) * (wide & low32) + (low_product >> shift)
+        other = (bits & low32) * (wide >> shift) + (cross & low32)
+        high = (bits >> shift) * (wide >> shift) + (cross >> shift) + (other >> shift)
+    return high.astype(np.int64)

@@ -1,0 +1,58 @@
+"""Ten-line chains under the names people search for."""
+
+from __future__ import annotations
+
+from croupier.batch.fixed_size import FixedSize
+from croupier.batch.length_buckets import LengthBuckets
+from croupier.batch.sorted_windows import SortedWindows
+from croupier.batch.token_budget import TokenBudget
+from croupier.core.chain import Chain, chain
+from croupier.core.policies import Tail
+from croupier.order.evaluation import Evaluation
+from croupier.order.shuffle import Shuffle
+
+__all__ = ["bucketed", "evaluation", "length_grouped", "shuffled"]
+
+
+def shuffled(batch_size: int, *, drop_last: bool = False) -> Chain:
+    """What ``DataLoader(shuffle=True, batch_size=...)`` does, resumable on any number of ranks.
+
+    Examples
+    --------
+    >>> [stage.name for stage in shuffled(32).stages]
+    ['shuffle', 'fixed_size']
+    """
+    return chain(Shuffle(), FixedSize(batch_size, tail=Tail.DROP if drop_last else Tail.SHORT))
+
+
+def length_grouped(max_tokens: int, *, window_ids: int = 2**14, length: str = "length") -> Chain:
+    """The default plan for text and speech: little padding, nearly random batches, none above the budget.
+
+    Examples
+    --------
+    >>> [stage.name for stage in length_grouped(16_384).stages]
+    ['shuffle', 'sorted_windows', 'token_budget']
+    """
+    return chain(Shuffle(), SortedWindows(window_ids, length=length), TokenBudget(max_tokens, length=length))
+
+
+def bucketed(max_tokens: int, *, buckets: int = 30, length: str = "length") -> Chain:
+    """Length buckets with optimal bounds, for few static shapes.
+
+    Examples
+    --------
+    >>> [stage.name for stage in bucketed(16_384).stages]
+    ['shuffle', 'length_buckets', 'token_budget']
+    """
+    return chain(Shuffle(), LengthBuckets(buckets, length=length), TokenBudget(max_tokens, length=length))
+
+
+def evaluation(batch_size: int, *, world_size: int = 1) -> Chain:
+    """Each row once over all ranks, in full batches, with padding flagged; see ``in_table_order``.
+
+    Examples
+    --------
+    >>> [stage.name for stage in evaluation(64, world_size=8).stages]
+    ['evaluation', 'fixed_size']
+    """
+    return chain(Evaluation(multiple_of=batch_size * world_size), FixedSize(batch_size))

@@ -1,0 +1,186 @@
+"""What learning stages have learned: scores, the observations not yet applied, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.core.artefact import Artefact
+from croupier.core.batches import Int64
+from croupier.core.stage import Learned, Learning, Stage
+from croupier.errors import BadState, FeedbackTooLate
+
+__all__ = ["Gather", "Memory", "Report"]
+
+DELAY = 2
+"""Observations of segment s act from segment s + 2 on: by then every rank has made them, whatever it prefetches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Signals of one deal: the segment they belong to, their places in its flat order, the ids, the values."""
+
+    ordinal: int
+    places: Int64
+    ids: Int64
+    values: npt.NDArray[np.float32]
+
+
+Gather = Callable[[list[Report]], list[list[Report]]]
+"""Exchange reports: called by every rank at the same boundary, returns what each rank passed, by rank."""
+
+
+@dataclass(slots=True)
+class _Scores:
+    path: tuple[str, ...]
+    stage: Learning
+    artefact: Artefact
+    undo: list[tuple[int, Int64, npt.NDArray[np.float32]]] = field(
+        default_factory=list[tuple[int, Int64, npt.NDArray[np.float32]]]
+    )
+
+
+class Memory:
+    """The learned state of a run.
+
+    ``version`` v means: the observations of segments 0 .. v - 1 are in the scores.
+    """
+
+    def __init__(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int) -> None:
+        self.version = 0
+        self.gather: Gather = lambda reports: [reports]
+        self._reports: dict[int, list[Report]] = {}
+        self._scores = [
+            _Scores(path, stage, Artefact.create(rows, stage.initial_score))
+            for path, stage in leaves
+            if isinstance(stage, Learning)
+        ]
+
+    @property
+    def learns(self) -> bool:
+        """Whether any stage of the plan learns."""
+        return bool(self._scores)
+
+    def learned(self) -> dict[str, Any]:
+        """The scores as nested mappings by stage name, for a context."""
+        nested: dict[str, Any] = {}
+        for scores in self._scores:
+            level = nested
+            for name in scores.path[:-1]:
+                level = level.setdefault(name, {})
+            level[scores.path[-1]] = Learned(scores.artefact.values, self.version)
+        return nested
+
+    def report(self, report: Report) -> None:
+        """Take note of what training observed."""
+        if self._scores:
+            self._reports.setdefault(report.ordinal, []).append(report)
+
+    def advance(self, ordinal: int, received: int) -> None:
+        """Apply what segment ``ordinal`` may know. Collective: every rank calls it at the same boundary.
+
+        ``received`` is the segment of the last deal that the training loop received.
+        """
+        target = max(0, ordinal - DELAY + 1)
+        if not self._scores or target <= self.version:
+            return
+        if received < target:
+            raise FeedbackTooLate(
+                f"segment {ordinal} must be planned with the observations of segment {target - 1}, but the loop has"
+                f" only received batches of segment {received}: more is prefetched than a segment holds; raise"
+                " segment_ids of the chain, or lower num_workers or prefetch_factor"
+            )
+        mine = [report for known in range(self.version, target) for report in self._reports.get(known, [])]
+        everyones = [report for rank in self.gather(mine) for report in rank]
+        for known in range(self.version, target):
+            self._apply(known, [report for report in everyones if report.ordinal == known])
+        self.version = target
+
+    def _apply(self, ordinal: int, reports: list[Report]) -> None:
+        if not reports:
+            return
+        places = np.concatenate([report.places for report in reports])
+        dealt = np.argsort(places, kind="stable")
+        ids = np.concatenate([report.ids for report in reports])[dealt]
+        values = np.concatenate([report.values for report in reports])[dealt]
+        for scores in self._scores:
+            observation = scores.stage.observe(scores.artefact.values, ids, values)
+            old = scores.artefact.apply(ordinal + 1, observation.ids, observation.values)
+            scores.undo.append((ordinal, observation.ids, old))
+            del scores.undo[: -2 * DELAY]
+
+    # Checkpoints.
+
+    def state(self, ordinal: int) -> dict[str, Any]:
+        """What a run that stands in segment ``ordinal`` needs; collective where ranks report on their own."""
+        if not self._scores:
+            return {}
+        version = max(0, ordinal - DELAY + 1)
+        version = min(version, self.version)
+        mine = [report for known, reports in self._reports.items() if known >= version for report in reports]
+        everyones = sorted(
+            (report for rank in self.gather(mine) for report in rank), key=lambda r: (r.ordinal, r.places[:1].tolist())
+        )
+        return {
+            "version": version,
+            "scores": {"/".join(scores.path): self._values_at(scores, version) for scores in self._scores},
+            "reports": {
+                "ordinals": np.repeat([r.ordinal for r in everyones], [r.ids.size for r in everyones]).astype(np.int64),
+                "places": _joined([r.places for r in everyones], np.int64),
+                "ids": _joined([r.ids for r in everyones], np.int64),
+                "values": _joined([r.values for r in everyones], np.float32),
+            },
+        }
+
+    def load(self, state: dict[str, Any], *, keep_reports: bool) -> None:
+        """Take over a state; one rank alone keeps its reports, or they would count once for each."""
+        if not self._scores:
+            return
+        names = {"/".join(scores.path) for scores in self._scores}
+        if set(state.get("scores", {})) != names:
+            raise BadState("learned scores", f"be of {sorted(names)}", sorted(state.get("scores", {})), "use its plan")
+        for scores in self._scores:
+            values = np.asarray(state["scores"]["/".join(scores.path)], dtype=np.float32)
+            if values.shape != scores.artefact.values.shape:
+                raise BadState(
+                    "learned scores", f"have {scores.artefact.values.size} rows", values.shape, "use its table"
+                )
+            scores.artefact = Artefact(values.copy())
+            scores.undo.clear()
+        self.version = int(state["version"])
+        self._reports = {}
+        reports = {name: np.asarray(values) for name, values in state["reports"].items()}
+        for ordinal in np.unique(reports["ordinals"]).tolist() if keep_reports else ():
+            here = reports["ordinals"] == ordinal
+            self.report(
+                Report(
+                    ordinal, reports["places"][here], reports["ids"][here], reports["values"][here].astype(np.float32)
+                )
+            )
+
+    def take_over(self, other: Memory) -> None:
+        """Go on with what another memory learned of the first rows of this table."""
+        self.version, self.gather, self._reports = other.version, other.gather, other._reports
+        for mine, theirs in zip(self._scores, other._scores, strict=True):
+            known = min(mine.artefact.values.size, theirs.artefact.values.size)
+            mine.artefact.values[:known] = theirs.artefact.values[:known]
+
+    def forget_before(self, ordinal: int) -> None:
+        """Drop reports that no checkpoint of a run standing in this segment can need."""
+        for old in [known for known in self._reports if known < ordinal - DELAY]:
+            del self._reports[old]
+
+    def _values_at(self, scores: _Scores, version: int) -> npt.NDArray[np.float32]:
+        values = scores.artefact.values.copy()
+        for ordinal, ids, old in reversed(scores.undo):
+            if ordinal >= version:
+                values[ids] = old
+        return values
+
+
+def _joined(arrays: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:
+    return np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)

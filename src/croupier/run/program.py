@@ -1,0 +1,271 @@
+"""One run's plan, segment by segment: any segment of any epoch at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64, concatenate
+from croupier.core.chain import Chain, chain
+from croupier.core.facts import gathered_lengths
+from croupier.core.key import Key
+from croupier.core.ledger import Ledger
+from croupier.core.policies import Tail
+from croupier.core.split import Split
+from croupier.core.stage import Context, Order, Prepared, Preparing, Stage
+from croupier.core.table import Table
+from croupier.errors import BadArgument, TooFewIds
+from croupier.run.memory import Memory
+
+__all__ = ["Program", "Segment"]
+
+DEFAULT_SEGMENT_IDS = 2**18
+KEPT_SEGMENTS = 3
+
+
+@runtime_checkable
+class _HasTail(Protocol):
+    batch_size: int
+    tail: Tail
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A planned window: its batches in flat order, and the running sum of their tokens."""
+
+    epoch: int
+    number: int
+    batches: Batches
+    tokens_before: Int64
+
+
+class Program:
+    """The part of a run that does not know how many ranks there are.
+
+    Parameters
+    ----------
+    plan : Stage
+    table : Table
+    seed : int
+    split : Split
+    lanes : int
+    """
+
+    def __init__(self, plan: Stage, table: Table, *, seed: int, split: Split, lanes: int) -> None:
+        self.plan = plan if isinstance(plan, Chain) else chain(plan)
+        self.table = table
+        self.seed = seed
+        self.split = split
+        self.lanes = lanes
+        self.memory = Memory(self.plan.leaves(), table.size)
+        self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
+        self._segments: dict[tuple[int, int, int], Segment] = {}
+        self._batch_counts: dict[int, Int64] = {}
+        self._ids_before: list[int] = [0]
+        self._segments_before: list[int] = [0]
+        self.tail, self.granule = self._tail()
+        wanted = self.plan.segment_ids or DEFAULT_SEGMENT_IDS
+        self.window = -(-wanted // self.granule) * self.granule
+        self.length = self._length_column()
+        self.plan.epoch_size(table, 0)
+        self._prepared_for(0)
+
+    def on_table(self, table: Table) -> Program:
+        """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
+        return self._replaced(table=table)
+
+    def with_lanes(self, lanes: int) -> Program:
+        """The same run with the lanes it was started with."""
+        return self if lanes == self.lanes else self._replaced(lanes=lanes)
+
+    def _replaced(self, *, table: Table | None = None, lanes: int | None = None) -> Program:
+        other = Program(
+            self.plan,
+            self.table if table is None else table,
+            seed=self.seed,
+            split=self.split,
+            lanes=self.lanes if lanes is None else lanes,
+        )
+        other.memory.take_over(self.memory)
+        return other
+
+    # Where an epoch begins and ends in the endless stream of positions.
+
+    def epoch_size(self, epoch: int) -> int:
+        """Positions the order has in this epoch."""
+        return self.plan.epoch_size(self.table, epoch)
+
+    def ids_before(self, epoch: int) -> int:
+        """Positions of all epochs before this one."""
+        while len(self._ids_before) <= epoch:
+            self._ids_before.append(self._ids_before[-1] + self.epoch_size(len(self._ids_before) - 1))
+        return self._ids_before[epoch]
+
+    def bounds(self, epoch: int) -> tuple[int, int]:
+        """The part of the stream of positions that this epoch deals, after its tail policy."""
+        start = self.ids_before(epoch)
+        stop = start + self.epoch_size(epoch)
+        if self.tail is Tail.DROP:
+            stop -= (stop - start) % self.granule
+        elif self.tail is Tail.CARRY:
+            start, stop = start // self.granule * self.granule, stop // self.granule * self.granule
+        if stop <= start:
+            raise TooFewIds(
+                f"epoch {epoch} has {self.epoch_size(epoch)} ids, fewer than the {self.granule} that fill one step, and"
+                f" Tail.{self.tail.name} deals full steps only; choose Tail.SHORT, a smaller batch, or Repeat(order, k)"
+            )
+        return start, stop
+
+    def segments(self, epoch: int) -> int:
+        """How many segments the epoch has; the last one holds the remainder too."""
+        start, stop = self.bounds(epoch)
+        return max(1, (stop - start) // self.window)
+
+    def ordinal(self, epoch: int, number: int) -> int:
+        """The segment's place among all segments of the run."""
+        while len(self._segments_before) <= epoch:
+            self._segments_before.append(self._segments_before[-1] + self.segments(len(self._segments_before) - 1))
+        return self._segments_before[epoch] + number
+
+    # Planning.
+
+    def segment(self, epoch: int, number: int) -> Segment:
+        """Plan one segment; the last few are kept."""
+        version = self.memory.version
+        name = (epoch, number, version)
+        if name not in self._segments:
+            while len(self._segments) >= KEPT_SEGMENTS:
+                self._segments.pop(next(iter(self._segments)))
+            self._segments[name] = self._plan(epoch, number)
+        return self._segments[name]
+
+    def batch_counts(self, epoch: int) -> Iterator[int]:
+        """Batches of each segment of the epoch, in turn; planned once, then remembered."""
+        known = self._batch_counts.get(epoch)
+        if known is not None:
+            yield from known.tolist()
+            return
+        counts: list[int] = []
+        for number in range(self.segments(epoch)):
+            counts.append(len(self.segment(epoch, number).batches))
+            yield counts[-1]
+        if not self.memory.learns:  # what is learned may change the cuts of a later call
+            self._batch_counts[epoch] = np.array(counts, dtype=np.int64)
+
+    def context(self, epoch: int, number: int = 0) -> Context:
+        """What the stages of this run may depend on."""
+        return Context(
+            table=self.table,
+            key=Key(self.seed),
+            epoch=epoch,
+            segment=number,
+            first_sample=self.ids_before(epoch) + number * self.window,
+            lanes=self.lanes,
+            prepared=self._prepared_for(epoch),
+            learned=self.memory.learned(),
+        )
+
+    def _plan(self, epoch: int, number: int) -> Segment:
+        start, stop = self.bounds(epoch)
+        last = number == self.segments(epoch) - 1
+        begin = start + number * self.window
+        end = stop if last else begin + self.window
+        parts = [
+            self.plan.order(Batches.of(np.arange(low, high)), self._order_context(inner, epoch, number))
+            for inner, low, high in self._epoch_parts(begin, end)
+        ]
+        context = self.context(epoch, number)
+        batches = self.plan.regroup(_as_one_batch(parts), context)
+        batches = self.split.arrange(batches, self.lanes, context.key.child("split", epoch, number))
+        fault = batches.fault()
+        if fault is not None:
+            raise BadArgument("plan", "give well-formed batches", fault, "mend the plan method of your stage")
+        if last:
+            batches = batches.with_ledger(self._tail_ledger(epoch, stop))
+        return self._sealed(epoch, number, batches)
+
+    def _sealed(self, epoch: int, number: int, batches: Batches) -> Segment:
+        ids = batches.indices.size
+        tokens_before = np.zeros(ids + 1, dtype=np.int64)
+        if self.length is not None:
+            if self.length not in batches.columns:
+                lengths = gathered_lengths(self.table, self.length, batches.indices)
+                batches = batches.with_columns(**{self.length: lengths})
+            np.cumsum(batches.columns[self.length], out=tokens_before[1:])
+        # Deals are views of these arrays: nobody may write to them.
+        for values in (batches.indices, batches.offsets, *batches.columns.values()):
+            values.setflags(write=False)
+        return Segment(epoch, number, batches, tokens_before)
+
+    def _epoch_parts(self, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+        epoch = 0
+        if len(self._ids_before) > 1:
+            epoch = max(0, int(np.searchsorted(np.array(self._ids_before, dtype=object), begin, side="right")) - 1)
+        while begin < end:
+            first, after = self.ids_before(epoch), self.ids_before(epoch + 1)
+            if begin < after:
+                high = min(end, after)
+                yield epoch, begin - first, high - first
+                begin = high
+            epoch += 1
+
+    def _order_context(self, inner_epoch: int, epoch: int, number: int) -> Context:
+        if inner_epoch == epoch:
+            return self.context(epoch, number)
+        return replace(self.context(inner_epoch, number), first_sample=self.ids_before(epoch))
+
+    def _tail_ledger(self, epoch: int, stop: int) -> Ledger:
+        left = self.ids_before(epoch) + self.epoch_size(epoch) - stop
+        event = "left out of the epoch" if self.tail is Tail.DROP else "carried to the next epoch"
+        return Ledger.of("tail", event, left)
+
+    # What the run needs to know of its stages.
+
+    def _prepared_for(self, epoch: int) -> Prepared:
+        return self._prepared_of(self.plan, (), Key(self.seed), epoch)
+
+    def _prepared_of(self, part: Stage, path: tuple[str, ...], key: Key, epoch: int) -> Prepared:
+        if isinstance(part, Chain):
+            return {
+                stage.name: self._prepared_of(stage, (*path, stage.name), key.child(stage.name), epoch)
+                for stage in part.stages
+            }
+        if not isinstance(part, Preparing):
+            return {}
+        name = (path, epoch if part.prepared_per_epoch else -1)
+        if name not in self._prepared:
+            for old in [known for known in self._prepared if known[0] == path and known[1] < epoch - 1]:
+                del self._prepared[old]
+            self._prepared[name] = part.prepare(self.table, key, epoch)
+        return self._prepared[name]
+
+    def _tail(self) -> tuple[Tail, int]:
+        for _, stage in reversed(self.plan.leaves()):
+            if isinstance(stage, _HasTail):
+                return stage.tail, stage.batch_size * self.lanes
+        return Tail.SHORT, 1
+
+    def _length_column(self) -> str | None:
+        named = [getattr(stage, "length", None) for _, stage in self.plan.leaves()]
+        named += [getattr(self.split, "length", None), "length"]
+        return next((name for name in cast("list[Any]", named) if name is not None and name in self.table), None)
+
+    def position_of(self, ids: Int64, epoch: int) -> Int64:
+        """Where in the epoch's order each id comes, for orders that can tell."""
+        part: Stage = self.plan
+        context = self.context(epoch)
+        while isinstance(part, Chain):
+            part = part.stages[0]
+            context = context.child(part.name)
+        inverse = getattr(part, "position_of", None)
+        if inverse is None or not isinstance(part, Order):
+            raise BadArgument("order", "have an inverse", part, "Sequential, Shuffle, ShardShuffle and Selection have")
+        return inverse(ids, context)
+
+
+def _as_one_batch(parts: list[Batches]) -> Batches:
+    joined = concatenate(parts)
+    return joined.with_offsets(np.array([0, joined.indices.size], dtype=np.int64))

@@ -1,0 +1,97 @@
+"""What a checkpoint holds, and the refusal of one that does not belong here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from croupier.core.cursor import Cursor
+from croupier.core.fingerprint import describe, digest, table_fingerprint
+from croupier.core.ledger import Entry, Ledger
+from croupier.core.table import Table
+from croupier.errors import BadState
+from croupier.run.program import Program
+
+__all__ = ["STATE_VERSION", "read_state", "write_state"]
+
+STATE_VERSION = 1
+FIELDS = {"croupier_state", "cursor", "run", "plan", "table", "ledger", "learned", "checksum"}
+
+
+def write_state(program: Program, cursor: Cursor, ledger: Ledger) -> dict[str, Any]:
+    """The state of a run that stands at the cursor: numbers and strings, and arrays where the plan learns."""
+    state: dict[str, Any] = {
+        "croupier_state": STATE_VERSION,
+        "cursor": cursor.to_dict(),
+        "run": _run_arguments(program),
+        "plan": _plan_description(program),
+        "table": table_fingerprint(program.table),
+        "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
+    }
+    state["checksum"] = digest(state)
+    state["learned"] = program.memory.state(program.ordinal(cursor.epoch, cursor.segment))
+    return state
+
+
+def read_state(
+    state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool
+) -> tuple[Program, Cursor, Ledger]:
+    """The program, cursor and ledger to go on with, or an error that says what differs."""
+    if not isinstance(state, Mapping):
+        raise BadState("it", "be what state_dict() returned", type(state).__name__, "load the right file")
+    version = state.get("croupier_state")
+    if type(version) is not int or version < 1:
+        raise BadState("croupier_state", "be a version number", version, "pass what state_dict() returned")
+    if version > STATE_VERSION:
+        raise BadState("croupier_state", f"be <= {STATE_VERSION}", version, "install the newer croupier that wrote it")
+    if set(state) != FIELDS:
+        raise BadState("it", f"have the fields {sorted(FIELDS)}", sorted(state), "it is cut off, or has been edited")
+    whole = {name: value for name, value in state.items() if name not in ("checksum", "learned")}
+    if digest(whole) != state["checksum"]:
+        raise BadState("checksum", f"be {digest(whole)}", state["checksum"], "the file is damaged: load another")
+    cursor = Cursor.from_dict(state["cursor"])
+    _check_same("plan", state["plan"], _plan_description(program))
+    program = program.with_lanes(state["run"]["lanes"])
+    _check_same("run", state["run"], _run_arguments(program))
+    program = _on_saved_table(program, table, state["table"])
+    if cursor.segment >= program.segments(cursor.epoch):
+        raise BadState("cursor.segment", f"be < {program.segments(cursor.epoch)}", cursor.segment, "it is damaged")
+    program.memory.load(state["learned"], keep_reports=keep_reports)
+    return program, cursor, Ledger(tuple(Entry(*entry) for entry in state["ledger"]))
+
+
+def _run_arguments(program: Program) -> dict[str, Any]:
+    return {"seed": program.seed, "lanes": program.lanes, "window": program.window, "split": describe(program.split)}
+
+
+def _plan_description(program: Program) -> Any:
+    return describe(program.plan)
+
+
+def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) -> Program:
+    """Accept the same table, or one that has grown: the epoch is finished on the rows it began with."""
+    size = saved["size"]
+    if type(size) is not int or not 1 <= size <= table.size:
+        raise BadState(
+            "table", f"have at most the {table.size} rows of this table", size, "use the table it was saved with"
+        )
+    rows = table.prefix(size)
+    _check_same("table", saved, table_fingerprint(rows))
+    return program if rows is program.table else program.on_table(rows)
+
+
+def _check_same(what: str, saved: Any, here: Any) -> None:
+    where = _difference(what, saved, here)
+    if where is not None:
+        name, old, new = where
+        raise BadState(name, f"be {old!r} as when it was saved", new, f"go on with the {what} that it was saved with")
+
+
+def _difference(name: str, saved: Any, here: Any) -> tuple[str, Any, Any] | None:
+    if isinstance(saved, dict) and isinstance(here, dict) and set(saved) == set(here):
+        pairs = [(f"{name}.{key}", saved[key], here[key]) for key in saved]
+    elif isinstance(saved, list) and isinstance(here, list) and len(saved) == len(here):
+        pairs = [(f"{name}[{place}]", old, new) for place, (old, new) in enumerate(zip(saved, here, strict=True))]
+    else:
+        return None if saved == here else (name, saved, here)
+    return next((found for pair in pairs if (found := _difference(*pair)) is not None), None)

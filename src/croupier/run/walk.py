@@ -1,0 +1,187 @@
+"""Walk the flat order of an epoch in steps of some number of ranks, from any cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64, concatenate
+from croupier.core.cursor import Cursor
+from croupier.core.ledger import Ledger
+from croupier.run.program import Program, Segment
+
+__all__ = ["Step", "count_steps", "walk"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What all ranks deal together: batches of the flat order, and the cursor after them."""
+
+    batches: Batches
+    places: Int64
+    """Where in the segment's flat order each id stands."""
+    ordinal: int
+    """The segment of the run in which the step ends."""
+    cursor: Cursor
+    ledger: Ledger
+    """What happened to ids since the step before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    segment: Segment
+    low: int
+    high: int
+
+
+def walk(program: Program, cursor: Cursor, world_size: int, before_planning: Callable[[int], None]) -> Iterator[Step]:
+    """The steps of the cursor's epoch that are still to be dealt.
+
+    With the world size of the cursor they are bit for bit those of the walk it was taken from. With another, the same
+    ids follow in the same order; the first step of the new size begins where the cursor stands, and that place (the
+    anchor) is remembered, because the cut of the last batches depends on it.
+    """
+    if cursor.world_size != world_size:
+        cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
+    epoch, last = cursor.epoch, program.segments(cursor.epoch) - 1
+    per_step = program.split.batches_per_step(world_size)
+    waiting: list[_Span] = []
+    for number in range(cursor.segment, last + 1):
+        ordinal = program.ordinal(epoch, number)
+        before_planning(ordinal)
+        segment = program.segment(epoch, number)
+        ledger = Ledger() if number == cursor.segment and cursor.consumed else segment.batches.ledger
+        begin = cursor.anchor if number == cursor.segment else 0
+        fresh = _spans(segment, begin)
+        if number == last:
+            waiting, fresh, dropped = _even_end(program, waiting, fresh, world_size)
+            ledger += Ledger.of("split", "left out: fewer than ranks", dropped)
+        spans = waiting + [span for span in fresh if number != cursor.segment or span.high > cursor.consumed]
+        full = len(spans) - len(spans) % per_step
+        end = full if number < last else len(spans)
+        for first in range(0, end, per_step):
+            step = spans[first : first + per_step]
+            cursor = _moved(cursor, step)
+            if number == last and first + per_step >= end:
+                cursor = cursor.at_epoch(epoch + 1)
+            yield Step(_joined(step), _places(step), ordinal, cursor, ledger)
+            ledger = Ledger()
+        waiting = spans[full:]
+
+
+def count_steps(program: Program, cursor: Cursor, world_size: int) -> int:
+    """Steps of the whole epoch: those dealt up to the cursor and those still to come."""
+    if cursor.world_size != world_size:
+        cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
+    epoch, last = cursor.epoch, program.segments(cursor.epoch) - 1
+    per_step = program.split.batches_per_step(world_size)
+    counts = list(program.batch_counts(epoch))
+    waiting: list[_Span] = []
+    dealt = 0
+    if cursor.segment < last:
+        first = _spans(program.segment(epoch, cursor.segment), cursor.anchor)
+        dealt = sum(span.high <= cursor.consumed for span in first)
+        left_over = (len(first) + sum(counts[cursor.segment + 1 : last])) % per_step
+        # Fewer batches in a segment than a step takes: the last segments are looked at one by one.
+        number = last - 1
+        while len(waiting) < left_over:
+            begin = cursor.anchor if number == cursor.segment else 0
+            waiting = _spans(program.segment(epoch, number), begin) + waiting
+            number -= 1
+        waiting = waiting[len(waiting) - left_over :]
+        before = len(first) + sum(counts[cursor.segment + 1 : last]) - left_over - dealt
+        fresh = _spans(program.segment(epoch, last), 0)
+        waiting, fresh, _ = _even_end(program, waiting, fresh, world_size)
+        return cursor.epoch_steps + (before + len(waiting)) // per_step + -(-len(fresh) // per_step)
+    fresh = _spans(program.segment(epoch, last), cursor.anchor)
+    _, fresh, _ = _even_end(program, [], fresh, world_size)
+    return cursor.epoch_steps + -(-sum(span.high > cursor.consumed for span in fresh) // per_step)
+
+
+def _even_end(
+    program: Program, waiting: list[_Span], fresh: list[_Span], world_size: int
+) -> tuple[list[_Span], list[_Span], int]:
+    """Cut the last batches of an epoch so that the ranks get equal counts.
+
+    The step that began in earlier segments is filled up first, so that the cut depends on what follows an anchor alone
+    and a run resumed in the last segment cuts alike.
+    """
+    per_step = program.split.batches_per_step(world_size)
+    needed = (per_step - len(waiting)) % per_step
+    if len(waiting) > 0 and needed <= len(fresh):
+        waiting, fresh = waiting + fresh[:needed], fresh[needed:]
+    else:
+        waiting, fresh = [], waiting + fresh
+    fresh, dropped = _recut(program, fresh, world_size)
+    return waiting, fresh, dropped
+
+
+def _spans(segment: Segment, begin: int) -> list[_Span]:
+    offsets = segment.batches.offsets
+    cuts = [begin, *offsets[offsets > begin].tolist()] if begin else offsets.tolist()
+    return [_Span(segment, low, high) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+
+
+def _recut(program: Program, spans: list[_Span], world_size: int) -> tuple[list[_Span], int]:
+    sizes = np.array([span.high - span.low for span in spans], dtype=np.int64)
+    recut = program.split.recut(sizes, world_size)
+    if np.array_equal(recut.sizes, sizes):
+        return spans, 0
+    # New sizes keep the ids in place, so each new batch lies in one run of ids of one segment.
+    pieces: list[_Span] = []
+    source = iter(spans)
+    segment, place, end = spans[0].segment, spans[0].low, spans[0].low
+    for size in recut.sizes.tolist():
+        if place == end:
+            span = next(source)
+            segment, place, end = span.segment, span.low, span.high
+        while place + size > end:
+            span = next(source)
+            end = span.high
+        pieces.append(_Span(segment, place, place + size))
+        place += size
+    return pieces, recut.dropped_ids
+
+
+def _joined(step: list[_Span]) -> Batches:
+    parts: list[Batches] = []
+    first = 0
+    while first < len(step):
+        after = first + 1
+        while after < len(step) and step[after].segment is step[first].segment:
+            after += 1
+        run = step[first:after]
+        offsets = np.array([span.low for span in run] + [run[-1].high], dtype=np.int64)
+        whole = run[0].segment.batches
+        low, high = run[0].low, run[-1].high
+        columns = {name: values[low:high] for name, values in whole.columns.items()}
+        parts.append(Batches(whole.indices[low:high], offsets - low, columns))
+        first = after
+    return concatenate(parts)
+
+
+def _places(step: list[_Span]) -> Int64:
+    """Places in the segment where the step ends; ids of segments before it count from its start downwards."""
+    end = step[-1].segment
+    return np.concatenate(
+        [
+            np.arange(span.low, span.high) - (0 if span.segment is end else span.segment.batches.indices.size)
+            for span in step
+        ]
+    )
+
+
+def _moved(cursor: Cursor, step: list[_Span]) -> Cursor:
+    end = step[-1]
+    return replace(
+        cursor,
+        segment=end.segment.number,
+        consumed=end.high,
+        anchor=end.high if end.segment.number != cursor.segment else cursor.anchor,
+        samples=cursor.samples + sum(span.high - span.low for span in step),
+        tokens=cursor.tokens + sum(int(s.segment.tokens_before[s.high] - s.segment.tokens_before[s.low]) for s in step),
+        steps=cursor.steps + 1,
+        epoch_steps=cursor.epoch_steps + 1,
+    )

@@ -1,0 +1,163 @@
+"""A batch of the plan is the global batch of an optimizer step, cut into equal shares under a memory cap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.key import Key
+from croupier.core.policies import FewIds
+from croupier.core.split import Recut, Share
+from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.kernels.balancing import balanced_sizes
+from croupier.split.arranging import in_random_order, without_empty_batches
+
+__all__ = ["Balanced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Balanced:
+    """Cut each global batch into world size x micro-batches shares of equal padded size.
+
+    The global batches are the same on 1 or 512 ranks, so the training is too; only the cut differs.
+
+    Parameters
+    ----------
+    max_tokens : int, optional
+        Memory cap: no micro-batch has more padded tokens. As many micro-batches are made as this needs.
+    micro_batches : int
+        At least this many for each rank and step (gradient accumulation).
+    few_ids : FewIds
+        What to do where a global batch has fewer ids than shares.
+    length : str
+        The column to balance; shares are equal in count where neither plan nor table has it.
+
+    Guarantees: every rank has the same number of micro-batches in a step; no share is empty; the largest share is
+    the smallest possible among consecutive cuts of the batch sorted by length, in integers; shares of one micro-batch
+    have similar lengths on all ranks.
+
+    A step is the unit of a checkpoint: a state saved between two micro-batches is that of the step's beginning, as
+    the model's weights are.
+
+    Examples
+    --------
+    >>> import croupier as cr
+    >>> plan = cr.chain(cr.Sequential(), cr.FixedSize(4))
+    >>> table = cr.Table(length=[6, 3, 1, 2])
+    >>> [cr.Dealer(plan, table, seed=0, rank=r, world_size=2, split=Balanced()).first().ids.tolist() for r in (0, 1)]
+    [[0], [1, 3, 2]]
+    """
+
+    max_tokens: int | None = None
+    micro_batches: int = 1
+    few_ids: FewIds = FewIds.REFUSE
+    length: str = "length"
+
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None:
+            checked_int("max_tokens", self.max_tokens, at_least=1, fix="pass None for no memory cap")
+        checked_int("micro_batches", self.micro_batches, at_least=1, fix="pass 1 for no accumulation")
+        if not isinstance(self.few_ids, FewIds):
+            raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
+
+    def lanes_for(self, world_size: int) -> int:
+        """One: a global batch stands for itself."""
+        return 1
+
+    def arrange(self, batches: Batches, lanes: int, key: Key) -> Batches:
+        """Even out the last two global batches, then deal all in random order where that is allowed."""
+        batches = self._with_even_end(without_empty_batches(batches))
+        return in_random_order(batches, 1, key)
+
+    def batches_per_step(self, world_size: int) -> int:
+        """One global batch."""
+        return 1
+
+    def recut(self, sizes: Int64, world_size: int) -> Recut:
+        """Join the last global batch with the one before and halve both, where it has too few ids."""
+        shares = world_size * self.micro_batches
+        if sizes.size == 0 or sizes[-1] >= shares:
+            return Recut(sizes)
+        if sizes.size > 1 and (both := int(sizes[-1] + sizes[-2])) >= 2 * shares:
+            return Recut(np.concatenate([sizes[:-2], np.array([both - both // 2, both // 2], np.int64)]))
+        match self.few_ids:
+            case FewIds.PAD:
+                return Recut(sizes)
+            case FewIds.DROP:
+                return Recut(sizes[:-1], int(sizes[-1]))
+            case FewIds.REFUSE:
+                raise self._too_few(int(sizes[-1]), world_size, self.micro_batches)
+
+    def share(self, batch: Batches, world_size: int, rank: int) -> tuple[Share, ...]:
+        """Sort by length, cut into consecutive shares, and give each micro-batch neighbouring ones."""
+        lengths = batch.columns.get(self.length)
+        ids = batch.indices.size
+        if lengths is None:
+            order, micro_batches = np.arange(ids, dtype=np.int64), self.micro_batches
+            sizes = _equal_sizes(ids, min(ids, world_size * micro_batches))
+        else:
+            order = np.argsort(-lengths, kind="stable")
+            micro_batches, sizes = self._fitting_sizes(lengths[order], world_size)
+        shares = world_size * micro_batches
+        if ids < shares and self.few_ids is not FewIds.PAD:
+            raise self._too_few(ids, world_size, micro_batches)
+        ends = np.cumsum(sizes)
+        mine: list[Share] = []
+        for micro_batch in range(micro_batches):
+            # Every other micro-batch is dealt from the last rank to the first: no rank always has the longest.
+            place = micro_batch * world_size + (world_size - 1 - rank if micro_batch % 2 else rank)
+            if place < sizes.size:
+                mine.append(Share(order[ends[place] - sizes[place] : ends[place]]))
+            else:
+                mine.append(Share(order[(place - ids) % ids, None], is_padding=True))
+        return tuple(mine)
+
+    def _with_even_end(self, batches: Batches) -> Batches:
+        """Move the last cut so that the larger of the last two batches is as small as it can be.
+
+        What is left at the end of a segment may be a handful of ids, too few for many ranks.
+        """
+        if len(batches) < 2:
+            return batches
+        begin, _, end = batches.offsets[-3:].tolist()
+        left = np.arange(1, end - begin)
+        lengths = batches.columns.get(self.length)
+        longest_left = longest_right = np.ones(left.size, dtype=np.int64)
+        if lengths is not None:
+            longest_left = np.maximum.accumulate(lengths[begin : end - 1])
+            longest_right = np.maximum.accumulate(lengths[begin + 1 : end][::-1])[::-1]
+        largest = np.maximum(left * longest_left, (end - begin - left) * longest_right)
+        offsets = batches.offsets.copy()
+        offsets[-2] = begin + left[np.argmin(largest)]
+        return batches.with_offsets(offsets)
+
+    def _fitting_sizes(self, descending: Int64, world_size: int) -> tuple[int, Int64]:
+        ids = descending.size
+        micro_batches = self.micro_batches
+        while True:
+            sizes = balanced_sizes(descending, min(ids, world_size * micro_batches))
+            if self.max_tokens is None:
+                return micro_batches, sizes
+            starts = np.cumsum(sizes) - sizes
+            largest = int((sizes * descending[starts]).max())
+            if largest <= self.max_tokens:
+                return micro_batches, sizes
+            if world_size * micro_batches >= ids:
+                raise BadArgument(
+                    "Balanced(max_tokens=)", f"be >= the longest example ({int(descending[0])})", self.max_tokens,
+                    "raise it, or drop or truncate such examples with TokenBudget(too_long=...)",
+                )  # fmt: skip
+            micro_batches += 1
+
+    def _too_few(self, ids: int, world_size: int, micro_batches: int) -> TooFewIds:
+        return TooFewIds(
+            f"a global batch has {ids} ids for {world_size} ranks x {micro_batches} micro-batches; make global batches"
+            " larger, or choose Balanced(few_ids=FewIds.DROP) or FewIds.PAD, or Repeat(order, times)"
+        )
+
+
+def _equal_sizes(total: int, shares: int) -> Int64:
+    whole, rest = divmod(total, shares)
+    return np.array([whole + (share < rest) for share in range(shares)], dtype=np.int64)
