@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -74,7 +75,7 @@ class SortedWindows:
         # A last piece below half a window joins the one before it: small windows pad more than large ones save.
         pieces = [
             np.arange(begin, max(begin + 1, end - self.window_ids // 2), self.window_ids)
-            for begin, end in zip(offsets[:-1], offsets[1:], strict=True)
+            for begin, end in pairwise(offsets.tolist())
             if end > begin
         ]
         return np.append(np.concatenate(pieces) if pieces else np.empty(0, np.int64), offsets[-1])

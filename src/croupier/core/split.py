@@ -34,6 +34,11 @@ class Share:
 class Split(Protocol):
     """How batches become shares. Implementations are frozen dataclasses, final."""
 
+    @property
+    def steady_micro_batches(self) -> int | None:
+        """How many micro-batches each rank has in every step; None where that depends on the step."""
+        ...
+
     def lanes_for(self, world_size: int) -> int:
         """How many consecutive batches of the flat order are dealt together, fixed at the start of a run."""
         ...

@@ -43,6 +43,7 @@ class Kernel(Generic[P, R]):
         self._compiled: Callable[P, R] | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run compiled, or run the twin."""
         if not numba_is_on():
             return self.twin(*args, **kwargs)
         if self._compiled is None:

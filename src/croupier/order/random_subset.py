@@ -32,7 +32,7 @@ class RandomSubset:
     Guarantees: with ``replacement=False``, after e epochs each id was dealt floor or ceil of e * size / rows times.
 
     Source: Okanovic et al., "Repeated Random Sampling for Minimizing the Time-to-Accuracy of Learning" (ICLR 2024),
-    section 3. The reference code wraps modulo rows + 1 and so repeats and skips ids at the end of a pass; this does not.
+    section 3. The reference code wraps modulo rows + 1, and so repeats and skips ids at the end of a pass.
 
     Examples
     --------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.run.deal import Deal, deals_of_step
 from croupier.run.memory import Gather, Report
-from croupier.run.program import Program
+from croupier.run.program import Program, Segment
 from croupier.run.state import read_state, write_state
 from croupier.run.walk import count_steps, walk
 from croupier.split.lockstep import Lockstep
@@ -84,47 +85,78 @@ class Dealer:
             raise BadArgument("split", "be a split", chosen, "pass Lockstep() or Balanced(...)")
         self._whole_table = table
         self._program = Program(plan, table, seed=seed, split=chosen, lanes=chosen.lanes_for(self.world_size))
-        self._cursor = Cursor(world_size=self.world_size)
-        self._last: Deal | None = None
+        self._standing = self._next_pass = self._pass_start = Cursor(world_size=self.world_size)
         self._ledger = Ledger()
-        self._lengths: dict[tuple[Cursor, int], int] = {}
-        if self._program.bounds(0)[1] - self._program.bounds(0)[0] < self.world_size:
-            self._program.split.recut(np.ones(self._program.epoch_size(0), np.int64), self.world_size)
+        self._received_segment = 0
+        self._counts: dict[tuple[str, Cursor], int] = {}
+        self._agree: Callable[[Segment], None] = _agree_with_nobody
+        start, stop = self._program.bounds(0)
+        if stop - start < self.world_size:
+            chosen.recut(np.ones(stop - start, np.int64), self.world_size)
 
     def __iter__(self) -> Iterator[Deal]:
         """Deal the batches of one epoch, or what is left of it after a state was loaded."""
-        start = self._cursor
-        self._grow(start)
-        # An abandoned pass begins again at the start of its epoch.
-        self._cursor = start if start.epoch_steps == 0 else start.at_epoch(start.epoch)
-        return self._deals(start)
+        for deal in self.run_ahead():
+            self.receive(deal)
+            yield deal
+
+    def run_ahead(self) -> Iterator[Deal]:
+        """As iterating, for a loader that asks ahead of the training loop.
+
+        The run stands where the last deal given to :meth:`receive` leaves it, however many were asked for.
+        """
+        start = self._next_pass
+        if start.epoch_steps == 0 and self._program.table is not self._whole_table:
+            self._program = self._program.on_table(self._whole_table)
+        self._standing = self._pass_start = start
+        self._next_pass = start.at_epoch(start.epoch)
+        return self._deals(start, self._segment)
+
+    def receive(self, deal: Deal) -> None:
+        """Count a deal as received by the training loop."""
+        self._received_segment = deal.ordinal
+        if not deal.ends_step:
+            # A step is the unit: in the middle of its micro-batches the run still stands at its beginning.
+            self._standing = deal.start
+            return
+        self._standing, self._ledger = deal.cursor, deal.ledger
+        if deal.cursor.epoch > deal.epoch:
+            self._next_pass = self._pass_start = deal.cursor
 
     def __len__(self) -> int:
-        """Batches of this rank in the epoch that is dealt next, or is being dealt. Exact; planned once, then cached."""
-        name = (self._cursor, self.world_size)
-        if name not in self._lengths:
-            self._lengths[name] = self._count()
-        return self._lengths[name]
+        """Batches of this rank in the epoch that a pass deals next, or is dealing. Exact; counted once, then cached."""
+        name = ("batches", self._pass_start)
+        if name not in self._counts:
+            self._counts[name] = self._count_batches()
+        return self._counts[name]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps in that epoch: what a learning-rate schedule counts."""
+        name = ("steps", self._pass_start)
+        if name not in self._counts:
+            self._counts[name] = count_steps(self._program, self._pass_start, self.world_size)
+        return self._counts[name]
 
     def set_epoch(self, epoch: int) -> None:
         """Deal this epoch next, from its start; the epoch that would be dealt next anyway is left as it is."""
         epoch = checked_int("epoch", epoch, at_least=0, fix="pass the number of the epoch")
-        if epoch != self._cursor.epoch:
-            self._cursor = self._cursor.at_epoch(epoch)
+        if epoch != self._next_pass.epoch:
+            self._standing = self._next_pass = self._pass_start = self._next_pass.at_epoch(epoch)
 
     def first(self) -> Deal:
-        """The first deal of a pass, without starting one: for a look, or to build a model by."""
-        return next(self._deals(self._cursor.at_epoch(self._cursor.epoch), keep=False))
+        """The first deal of the next epoch to be dealt, without dealing it: for a look, or to build a model by."""
+        return next(self._deals(self._next_pass.at_epoch(self._next_pass.epoch), self._program.segment))
 
     @property
     def cursor(self) -> Cursor:
-        """Where the run stands after the last deal that was handed out."""
-        return self._cursor if self._last is None else _after(self._last)
+        """Where the run stands after the last deal that was received."""
+        return self._standing
 
     @property
     def ledger(self) -> Ledger:
         """What was dropped, cut or repeated so far."""
-        return self._ledger if self._last is None else self._last.ledger
+        return self._ledger
 
     def observe(self, deal: Deal, signal: npt.ArrayLike) -> None:
         """Report what training observed for each id of a deal, a loss say; it acts two segments later."""
@@ -136,14 +168,12 @@ class Dealer:
         if not deal.is_padding:
             self._program.memory.report(Report(deal.ordinal, deal.places, deal.ids, values))
 
-    def state_dict(self, after: Deal | None = None) -> dict[str, Any]:
-        """The state after a deal (default: the last one handed out). Numbers, strings and arrays; a few hundred bytes
-        unless the plan learns. With a plan that learns every rank must call it.
+    def state_dict(self) -> dict[str, Any]:
+        """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
+
+        With a plan that learns on several ranks, every rank must call it.
         """
-        last = self._last if after is None else after
-        cursor = self._cursor if last is None else _after(last)
-        ledger = self._ledger if last is None else last.ledger
-        return write_state(self._program, cursor, ledger)
+        return write_state(self._program, self._standing, self._ledger)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where the state was taken, on this number of ranks.
@@ -153,54 +183,58 @@ class Dealer:
         BadState
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
-        self._program, self._cursor, self._ledger = read_state(
+        self._program, self._standing, self._ledger = read_state(
             state, self._program, self._whole_table, keep_reports=self.rank == 0
         )
-        self._last = None
+        self._next_pass = self._pass_start = self._standing
+        self._received_segment = self._program.ordinal(self._standing.epoch, self._standing.segment)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
         """Where in an epoch's order (before any grouping) each id comes, for orders that have an inverse."""
         wanted = self._cursor.epoch if epoch is None else epoch
         return self._program.position_of(np.asarray(ids, dtype=np.int64), wanted)
 
-    def exchange_reports_by(self, gather: Gather) -> None:
-        """Set how ranks exchange observations: a callable that every rank calls at the same boundary."""
-        self._program.memory.gather = gather
+    def connect(self, gather: Gather, agree: Callable[[Segment], None]) -> None:
+        """Join the ranks of a running job.
 
-    def _deals(self, start: Cursor, *, keep: bool = True) -> Iterator[Deal]:
-        program, ledger = self._program, self.ledger if start.epoch_steps else self._ledger
-        cursor = start
-        for step in walk(program, start, self.world_size, self._before_planning):
+        Parameters
+        ----------
+        gather : callable
+            Exchanges observations: every rank calls it at the same boundaries with its own, and gets everyone's.
+        agree : callable
+            Called with every segment as it is planned; raises where ranks differ.
+        """
+        self._program.memory.gather, self._agree = gather, agree
+
+    def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:
+        program, ledger, cursor = self._program, self._ledger, start
+        for step in walk(program, start, self.world_size, segment_at):
             ledger += step.ledger
             shares = program.split.share(step.batches, self.world_size, self.rank)
-            for deal in deals_of_step(
+            yield from deals_of_step(
                 step, shares, world_size=self.world_size, start=cursor, length=program.length, ledger=ledger
-            ):
-                if keep:
-                    self._last = deal
-                yield deal
+            )
             cursor = step.cursor
-        if keep:
-            self._cursor, self._ledger, self._last = cursor, ledger, None
 
-    def _before_planning(self, ordinal: int) -> None:
+    def _segment(self, epoch: int, number: int) -> Segment:
         memory = self._program.memory
-        memory.advance(ordinal, self._received())
-        memory.forget_before(ordinal - 1)
+        memory.forget_before(self._received_segment)
+        memory.advance(self._program.ordinal(epoch, number), self._received_segment)
+        segment = self._program.segment(epoch, number)
+        self._agree(segment)
+        return segment
 
-    def _received(self) -> int:
-        if self._last is not None:
-            return self._last.ordinal
-        return self._program.ordinal(self._cursor.epoch, self._cursor.segment)
-
-    def _count(self) -> int:
-        return count_steps(self._program, self._cursor, self.world_size)
-
-    def _grow(self, start: Cursor) -> None:
-        if start.epoch_steps == 0 and self._program.table is not self._whole_table:
-            self._program = self._program.on_table(self._whole_table)
+    def _count_batches(self) -> int:
+        program = self._program
+        steady = program.split.steady_micro_batches
+        if steady is not None:
+            return self.steps_per_epoch * steady
+        # The cap decides how many micro-batches each step takes: every step is cut, for this number of ranks.
+        start = self._pass_start.at_epoch(self._pass_start.epoch)
+        steps = walk(program, replace(start, world_size=self.world_size), self.world_size, program.segment)
+        return sum(len(program.split.share(step.batches, self.world_size, self.rank)) for step in steps)
 
 
-def _after(deal: Deal) -> Cursor:
-    """A step is the unit: in the middle of its micro-batches the run still stands at its beginning."""
-    return deal.cursor if deal.ends_step else deal.start
+def _agree_with_nobody(segment: Segment) -> None:
+    """What a single rank does with its plan."""
+    del segment

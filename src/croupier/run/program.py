@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.chain import Chain, chain
 from croupier.core.facts import gathered_lengths
+from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail
@@ -90,7 +92,19 @@ class Program:
             lanes=self.lanes if lanes is None else lanes,
         )
         other.memory.take_over(self.memory)
+        if table is None:
+            other._prepared = self._prepared
         return other
+
+    @cached_property
+    def plan_description(self) -> Any:
+        """What a state of this run is matched by."""
+        return describe(self.plan)
+
+    @cached_property
+    def table_fingerprint(self) -> dict[str, Any]:
+        """What a state's table is matched by."""
+        return table_fingerprint(self.table)
 
     # Where an epoch begins and ends in the endless stream of positions.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from croupier.core.cursor import Cursor
-from croupier.core.fingerprint import describe, digest, table_fingerprint
+from croupier.core.fingerprint import describe, digest
 from croupier.core.ledger import Entry, Ledger
 from croupier.core.table import Table
 from croupier.errors import BadState
@@ -24,8 +24,8 @@ def write_state(program: Program, cursor: Cursor, ledger: Ledger) -> dict[str, A
         "croupier_state": STATE_VERSION,
         "cursor": cursor.to_dict(),
         "run": _run_arguments(program),
-        "plan": _plan_description(program),
-        "table": table_fingerprint(program.table),
+        "plan": program.plan_description,
+        "table": program.table_fingerprint,
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
     }
     state["checksum"] = digest(state)
@@ -50,7 +50,7 @@ def read_state(
     if digest(whole) != state["checksum"]:
         raise BadState("checksum", f"be {digest(whole)}", state["checksum"], "the file is damaged: load another")
     cursor = Cursor.from_dict(state["cursor"])
-    _check_same("plan", state["plan"], _plan_description(program))
+    _check_same("plan", state["plan"], program.plan_description)
     program = program.with_lanes(state["run"]["lanes"])
     _check_same("run", state["run"], _run_arguments(program))
     program = _on_saved_table(program, table, state["table"])
@@ -64,10 +64,6 @@ def _run_arguments(program: Program) -> dict[str, Any]:
     return {"seed": program.seed, "lanes": program.lanes, "window": program.window, "split": describe(program.split)}
 
 
-def _plan_description(program: Program) -> Any:
-    return describe(program.plan)
-
-
 def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) -> Program:
     """Accept the same table, or one that has grown: the epoch is finished on the rows it began with."""
     size = saved["size"]
@@ -75,9 +71,10 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) ->
         raise BadState(
             "table", f"have at most the {table.size} rows of this table", size, "use the table it was saved with"
         )
-    rows = table.prefix(size)
-    _check_same("table", saved, table_fingerprint(rows))
-    return program if rows is program.table else program.on_table(rows)
+    if size != program.table.size:
+        program = program.on_table(table.prefix(size))
+    _check_same("table", saved, program.table_fingerprint)
+    return program
 
 
 def _check_same(what: str, saved: Any, here: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.run.program import Program, Segment
+from croupier.run.progress import with_progress
 
 __all__ = ["Step", "count_steps", "walk"]
 
@@ -36,12 +38,15 @@ class _Span:
     high: int
 
 
-def walk(program: Program, cursor: Cursor, world_size: int, before_planning: Callable[[int], None]) -> Iterator[Step]:
+def walk(
+    program: Program, cursor: Cursor, world_size: int, segment_at: Callable[[int, int], Segment]
+) -> Iterator[Step]:
     """The steps of the cursor's epoch that are still to be dealt.
 
     With the world size of the cursor they are bit for bit those of the walk it was taken from. With another, the same
     ids follow in the same order; the first step of the new size begins where the cursor stands, and that place (the
-    anchor) is remembered, because the cut of the last batches depends on it.
+    anchor) is remembered, because the cut of the last batches depends on it. ``segment_at`` plans a segment of an
+    epoch: ``program.segment``, or that with feedback applied first.
     """
     if cursor.world_size != world_size:
         cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
@@ -49,9 +54,7 @@ def walk(program: Program, cursor: Cursor, world_size: int, before_planning: Cal
     per_step = program.split.batches_per_step(world_size)
     waiting: list[_Span] = []
     for number in range(cursor.segment, last + 1):
-        ordinal = program.ordinal(epoch, number)
-        before_planning(ordinal)
-        segment = program.segment(epoch, number)
+        segment = segment_at(epoch, number)
         ledger = Ledger() if number == cursor.segment and cursor.consumed else segment.batches.ledger
         begin = cursor.anchor if number == cursor.segment else 0
         fresh = _spans(segment, begin)
@@ -66,7 +69,7 @@ def walk(program: Program, cursor: Cursor, world_size: int, before_planning: Cal
             cursor = _moved(cursor, step)
             if number == last and first + per_step >= end:
                 cursor = cursor.at_epoch(epoch + 1)
-            yield Step(_joined(step), _places(step), ordinal, cursor, ledger)
+            yield Step(_joined(step), _places(step), program.ordinal(epoch, number), cursor, ledger)
             ledger = Ledger()
         waiting = spans[full:]
 
@@ -77,7 +80,7 @@ def count_steps(program: Program, cursor: Cursor, world_size: int) -> int:
         cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
     epoch, last = cursor.epoch, program.segments(cursor.epoch) - 1
     per_step = program.split.batches_per_step(world_size)
-    counts = list(program.batch_counts(epoch))
+    counts = list(with_progress(program.batch_counts(epoch), last + 1, "counting the batches of an epoch"))
     waiting: list[_Span] = []
     dealt = 0
     if cursor.segment < last:
@@ -121,7 +124,7 @@ def _even_end(
 def _spans(segment: Segment, begin: int) -> list[_Span]:
     offsets = segment.batches.offsets
     cuts = [begin, *offsets[offsets > begin].tolist()] if begin else offsets.tolist()
-    return [_Span(segment, low, high) for low, high in zip(cuts[:-1], cuts[1:], strict=True)]
+    return [_Span(segment, low, high) for low, high in pairwise(cuts)]
 
 
 def _recut(program: Program, spans: list[_Span], world_size: int) -> tuple[list[_Span], int]:

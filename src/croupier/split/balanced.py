@@ -62,6 +62,11 @@ class Balanced:
         if not isinstance(self.few_ids, FewIds):
             raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
 
+    @property
+    def steady_micro_batches(self) -> int | None:
+        """As many as asked for; None where a memory cap may need more."""
+        return self.micro_batches if self.max_tokens is None else None
+
     def lanes_for(self, world_size: int) -> int:
         """One: a global batch stands for itself."""
         return 1

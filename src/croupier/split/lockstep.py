@@ -51,6 +51,11 @@ class Lockstep:
         if not isinstance(self.few_ids, FewIds):
             raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
 
+    @property
+    def steady_micro_batches(self) -> int:
+        """One: a batch is a step's share."""
+        return 1
+
     def lanes_for(self, world_size: int) -> int:
         """The lanes given, else the world size."""
         return self.lanes or world_size

@@ -45,8 +45,12 @@ def _split_largest(sizes: Int64, wanted: int) -> Int64:
     for _ in range(wanted - sizes.size):
         _, batch = heapq.heappop(heap)
         pieces[batch] += 1
-        heapq.heappush(heap, (-(-(-int(sizes[batch]) // int(pieces[batch]))), batch))
+        heapq.heappush(heap, (-_ceil_div(int(sizes[batch]), int(pieces[batch])), batch))
     whole, rest = np.divmod(sizes, pieces)
     first = np.repeat(np.cumsum(pieces) - pieces, pieces)
     number = np.arange(wanted) - first
     return np.repeat(whole, pieces) + (number < np.repeat(rest, pieces))
+
+
+def _ceil_div(total: int, parts: int) -> int:
+    return -(-total // parts)

@@ -1,0 +1,8 @@
+"""Croupier in PyTorch: the only room that imports torch."""
+
+from croupier.run.deal import Deal
+from croupier.torch.batch_sampler import BatchSampler
+from croupier.torch.loader import Loader
+from croupier.torch.with_facts import Row, WithFacts
+
+__all__ = ["BatchSampler", "Deal", "Loader", "Row", "WithFacts"]

@@ -1,0 +1,76 @@
+"""Where this process stands among the ranks, and how they exchange observations and compare plans."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch.distributed as dist
+
+from croupier.errors import BadArgument, RanksDisagree
+from croupier.run.memory import Report
+from croupier.run.program import Segment
+
+__all__ = ["Place", "RankAgreement", "place_in_world"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A rank of a world, and whether torch.distributed connects it with the others."""
+
+    rank: int
+    world_size: int
+    is_distributed: bool
+
+
+def place_in_world(rank: int | None, world_size: int | None) -> Place:
+    """The rank and world size given; else those of torch.distributed; else the only rank there is."""
+    if (rank is None) != (world_size is None):
+        raise BadArgument(
+            "rank and world_size", "be given together or not at all", (rank, world_size),
+            "leave both out where torch.distributed is initialised",
+        )  # fmt: skip
+    up = dist.is_available() and dist.is_initialized()
+    if rank is None or world_size is None:
+        return Place(dist.get_rank(), dist.get_world_size(), True) if up else Place(0, 1, False)
+    return Place(rank, world_size, up and (rank, world_size) == (dist.get_rank(), dist.get_world_size()))
+
+
+class RankAgreement:
+    """Exchanges small facts between ranks, on a process group of its own.
+
+    Its own, because a plan is made while the training's collectives are in flight; gloo, because plans are on the host.
+    """
+
+    def __init__(self) -> None:
+        self._group: Any = dist.new_group(backend="gloo")
+
+    def gather(self, reports: list[Report]) -> list[list[Report]]:
+        """Everyone's observations, by rank."""
+        return self._all_gathered(reports)
+
+    def check(self, segment: Segment) -> None:
+        """Compare a planned segment with that of every other rank.
+
+        Raises
+        ------
+        RanksDisagree
+        """
+        batches = segment.batches
+        hashed = hashlib.blake2b(digest_size=8)
+        for values in (batches.indices, batches.offsets):
+            hashed.update(np.ascontiguousarray(values).tobytes())
+        mine = (segment.epoch, segment.number, hashed.hexdigest())
+        everyones = self._all_gathered(mine)
+        if any(theirs != everyones[0] for theirs in everyones):
+            raise RanksDisagree(
+                f"ranks planned different batches (epoch, segment, hash by rank: {everyones}); give every rank the same"
+                " seed, plan, table, state and croupier version"
+            )
+
+    def _all_gathered(self, value: Any) -> list[Any]:
+        everyones: list[Any] = [None] * dist.get_world_size()
+        dist.all_gather_object(everyones, value, group=self._group)
+        return everyones

@@ -1,0 +1,135 @@
+"""A DataLoader that knows what the training loop has received."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy.typing as npt
+from torch.utils.data import DataLoader
+
+import torch
+from croupier.core.ledger import Ledger
+from croupier.errors import BadArgument
+from croupier.run.deal import Deal
+from croupier.run.dealer import Dealer
+from croupier.torch.batch_sampler import BatchSampler
+
+__all__ = ["Loader"]
+
+DECIDED_BY_THE_PLAN = ("batch_size", "shuffle", "sampler", "batch_sampler", "drop_last")
+
+
+class Loader:
+    """Wrap a torch DataLoader: exact state with workers and prefetch, and each batch with its :class:`croupier.Deal`.
+
+    Parameters
+    ----------
+    dataset : torch Dataset
+        Map-style; wrap it in :class:`croupier.torch.WithFacts` to see facts in ``__getitem__``.
+    batch_sampler : BatchSampler
+    **dataloader_arguments
+        Any argument of torch's DataLoader but those the plan decides (batch_size, shuffle, sampler, drop_last).
+
+    Attributes
+    ----------
+    deal : Deal
+        That of the batch the loop received last: ids, weights, loss scale, negatives.
+
+    Guarantees: ``state_dict()`` is the state after the batch that the loop received last, whatever the workers have
+    prefetched; a new process that loads it deals the rest bit for bit.
+
+    It wraps rather than subclasses, because frameworks rebuild subclasses of DataLoader with samplers of their own.
+
+    Examples
+    --------
+    >>> import croupier as cr
+    >>> sampler = BatchSampler(cr.chain(cr.Shuffle(), cr.FixedSize(4)), cr.Table(size=10), seed=7)
+    >>> loader = Loader(range(10), sampler)
+    >>> for batch in loader:
+    ...     print(batch.tolist(), loader.deal.loss_scale, loader.state_dict()["cursor"]["samples"])
+    [3, 5, 2, 8] 1.0 4
+    [9, 7, 0, 4] 1.0 8
+    [1, 6] 1.0 10
+    """
+
+    def __init__(self, dataset: Any, batch_sampler: BatchSampler, **dataloader_arguments: Any) -> None:
+        if not isinstance(batch_sampler, BatchSampler):
+            raise BadArgument(
+                "batch_sampler",
+                "be a croupier.torch.BatchSampler",
+                batch_sampler,
+                "write BatchSampler(plan, table, ...)",
+            )
+        for name in DECIDED_BY_THE_PLAN:
+            if name in dataloader_arguments:
+                raise BadArgument(name, "be left to the plan", dataloader_arguments[name], "put it into the chain")
+        if dataloader_arguments.get("in_order", True) is not True:
+            raise BadArgument("in_order", "be True", False, "batches that overtake others cannot be resumed")
+        self.batch_sampler = batch_sampler
+        self._feed = _Feed(batch_sampler.dealer)
+        self._dataloader: DataLoader[Any] = DataLoader(dataset, batch_sampler=self._feed, **dataloader_arguments)
+        self._deal: Deal | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        """Batches of one epoch, or of what is left of it after a state was loaded."""
+        for batch in self._dataloader:
+            self._deal = self._feed.ahead.popleft()
+            self.batch_sampler.dealer.receive(self._deal)
+            yield batch
+
+    def __len__(self) -> int:
+        """Batches of this rank in the epoch; exact."""
+        return len(self.batch_sampler)
+
+    @property
+    def deal(self) -> Deal:
+        """What was decided about the batch the loop received last."""
+        if self._deal is None:
+            raise BadArgument("deal", "be read after the first batch", "no batch yet", "read it inside the loop")
+        return self._deal
+
+    @property
+    def dataset(self) -> Any:
+        """The dataset."""
+        return self._dataloader.dataset
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was dropped, cut or repeated so far."""
+        return self.batch_sampler.ledger
+
+    def observe(self, losses: torch.Tensor | npt.ArrayLike) -> None:
+        """Report a loss for each example of the batch received last, in its order; stages that learn plan by it."""
+        values = losses.detach().float().cpu().numpy() if isinstance(losses, torch.Tensor) else losses
+        self.batch_sampler.dealer.observe(self.deal, values)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Deal this epoch next, from its start; a no-op for the epoch that would be dealt next anyway."""
+        self.batch_sampler.set_epoch(epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state after the batch the loop received last."""
+        return self.batch_sampler.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where the state was taken, on this number of ranks and workers."""
+        self.batch_sampler.load_state_dict(state)
+
+
+class _Feed:
+    """What the inner DataLoader draws from: hands out deals and keeps those that are under way."""
+
+    def __init__(self, dealer: Dealer) -> None:
+        self.ahead: deque[Deal] = deque()
+        self._dealer = dealer
+
+    def __iter__(self) -> Iterator[Deal]:
+        self.ahead.clear()
+        for deal in self._dealer.run_ahead():
+            self.ahead.append(deal)
+            yield deal
+
+    def __len__(self) -> int:
+        return len(self._dealer)
