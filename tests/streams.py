@@ -17,7 +17,7 @@ def program_of(case: Case, *, world_size: int = 1, seed: int = 3, facts: cr.Tabl
     dealer = cr.Dealer(
         case.plan(), table() if facts is None else facts, seed=seed, world_size=world_size, split=case.split
     )
-    return dealer._program
+    return dealer.program
 
 
 def steps_of(program: Program, world_size: int, cursor: Cursor | None = None) -> list[Step]:

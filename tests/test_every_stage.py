@@ -238,7 +238,7 @@ def test_another_stage_beside_it_leaves_its_draws_alone(case: Case):
     plan = case.plan()
     program = program_of(case)
     other = cr.chain(*plan.stages, _Bystander(), segment_ids=plan.segment_ids)
-    beside = cr.Dealer(other, table(), seed=3, split=case.split)._program
+    beside = cr.Dealer(other, table(), seed=3, split=case.split).program
     assert flat_ids(steps_of(program, 1)) == flat_ids(steps_of(beside, 1))
 
 

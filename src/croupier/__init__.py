@@ -11,6 +11,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.policies import FewIds, Tail, TooLong
 from croupier.core.stage import Context, Observation
+from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.loss_weighted import LossWeighted
 from croupier.negatives.uniform_negatives import UniformNegatives
@@ -20,6 +21,7 @@ from croupier.order.repeat import Repeat
 from croupier.order.sequential import Sequential
 from croupier.order.shard_shuffle import ShardShuffle
 from croupier.order.shuffle import Shuffle
+from croupier.report.preview import Preview, preview
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
 from croupier.select.selection import Selection
@@ -43,6 +45,7 @@ __all__ = [
     "Lockstep",
     "LossWeighted",
     "Observation",
+    "Preview",
     "RandomSubset",
     "Repeat",
     "Selection",
@@ -57,6 +60,9 @@ __all__ = [
     "UniformNegatives",
     "chain",
     "in_table_order",
+    "load_state",
+    "preview",
+    "save_state",
 ]
 
 __version__ = "0.1.0"

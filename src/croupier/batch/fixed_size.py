@@ -53,5 +53,6 @@ class FixedSize:
         whole, rest = np.divmod(batches.sizes, self.batch_size)
         counts = whole + (rest > 0)
         first = np.repeat(np.cumsum(counts) - counts, counts)
-        starts = np.repeat(batches.offsets[:-1], counts) + (np.arange(counts.sum()) - first) * self.batch_size
-        return batches.with_offsets(np.append(starts, batches.offsets[-1]).astype(np.int64))
+        number = np.arange(int(counts.sum()), dtype=np.int64) - first
+        starts = np.repeat(batches.offsets[:-1], counts) + number * self.batch_size
+        return batches.with_offsets(np.append(starts, batches.offsets[-1]))

@@ -74,7 +74,7 @@ class SortedWindows:
     def _window_starts(self, offsets: Int64) -> Int64:
         # A last piece below half a window joins the one before it: small windows pad more than large ones save.
         pieces = [
-            np.arange(begin, max(begin + 1, end - self.window_ids // 2), self.window_ids)
+            np.arange(begin, max(begin + 1, end - self.window_ids // 2), self.window_ids, dtype=np.int64)
             for begin, end in pairwise(offsets.tolist())
             if end > begin
         ]

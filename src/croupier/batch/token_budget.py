@@ -123,7 +123,7 @@ class TokenBudget:
                 cut = batches.with_columns(**{self.length: np.minimum(lengths, limit)})
                 return cut.with_ledger(Ledger.of(self.name, "truncated", count, tokens - count * limit))
             case TooLong.DROP:
-                kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~over)])
+                kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~over, dtype=np.int64)])
                 rows = np.flatnonzero(~over)
                 dropped = Ledger.of(self.name, "dropped as too long", count, tokens)
                 return batches.take(rows, kept[batches.offsets]).with_ledger(dropped)

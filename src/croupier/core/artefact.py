@@ -9,6 +9,7 @@ file. The checksum of a version is chained over the journals, so it costs nothin
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from pathlib import Path
@@ -64,32 +65,42 @@ class Artefact:
             values.flush()
             _write_head(place, rows, 0, "")
             return cls(values, folder=place)
-        head = _read_head(place)
-        if head["rows"] != rows:
-            raise BadState(f"artefact {place}", f"have {rows} rows like the table", head["rows"], "use its own table")
-        if (place / ARRAY).stat().st_size != 4 * rows:
-            raise BadState(
-                f"artefact {place}", f"hold {4 * rows} bytes", (place / ARRAY).stat().st_size, "it is cut off"
-            )
-        artefact = cls(
-            np.memmap(place / ARRAY, dtype="<f4", mode="r+", shape=(rows,)),
-            version=head["version"], checksum=head["checksum"], folder=place,
-        )  # fmt: skip
-        for journal in sorted(place.glob("journal-*.npy")):
+        head = _checked_head(place, rows)
+        values = np.memmap(place / ARRAY, dtype="<f4", mode="r+", shape=(rows,))
+        artefact = cls(values, version=head["version"], checksum=head["checksum"], folder=place)
+        for journal in _journals(place):
             if _version_of(journal) > artefact.version:  # written, perhaps half applied, never headed
-                entries = np.load(journal, allow_pickle=False)
-                artefact.values[entries["id"]] = entries["old"]
+                _undo(values, _entries(journal))
                 journal.unlink()
         return artefact
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str], rows: int, version: int, checksum: str) -> Self:
+        """A copy in memory of a journalled version; the folder is left as it is."""
+        place = Path(folder)
+        _checked_head(place, rows)
+        values = np.fromfile(place / ARRAY, dtype="<f4").astype(np.float32)
+        journals = _journals(place)
+        for journal in reversed(journals):
+            if _version_of(journal) > version:
+                _undo(values, _entries(journal))
+        _check_history(place, [known for known in journals if _version_of(known) <= version], version, checksum)
+        return cls(values, version=version, checksum=checksum)
+
+    @staticmethod
+    def version_in(folder: str | os.PathLike[str]) -> int:
+        """The version a folder has reached; 0 where it holds no scores."""
+        place = Path(folder)
+        return _read_head(place)["version"] if (place / HEAD).exists() else 0
 
     def apply(self, version: int, ids: Int64, new: Scores) -> Scores:
         """Set the scores of these ids (unique) and return what they were."""
         old: Scores = self.values[ids]
         entries = np.empty(ids.size, dtype=JOURNAL)
         entries["id"], entries["old"], entries["new"] = ids, old, new
-        checksum = hashlib.blake2b(f"{self.checksum}{version}".encode() + entries.tobytes(), digest_size=16).hexdigest()
+        checksum = _chained(self.checksum, version, entries)
         if self.folder is not None:
-            _write_atomically(_journal(self.folder, version), lambda file: np.save(file, entries, allow_pickle=False))
+            _write_atomically(_journal(self.folder, version), _npy_bytes(entries))
         self.values[ids] = new
         if self.folder is not None:
             assert isinstance(self.values, np.memmap)
@@ -99,28 +110,59 @@ class Artefact:
         return old
 
     def roll_back(self, version: int, checksum: str) -> None:
-        """Go back to an earlier version of the file, and check that it is the one meant."""
-        assert self.folder is not None
-        journals = sorted(self.folder.glob("journal-*.npy"), reverse=True)
-        for journal in journals:
+        """Go back to an earlier version of the file, once it is certain that it is the one meant."""
+        assert self.folder is not None  # scores in memory are copies already
+        journals = _journals(self.folder)
+        _check_history(self.folder, [known for known in journals if _version_of(known) <= version], version, checksum)
+        for journal in reversed(journals):
             if _version_of(journal) > version:
-                entries = np.load(journal, allow_pickle=False)
-                self.values[entries["id"]] = entries["old"]
+                _undo(self.values, _entries(journal))
+                _write_head(self.folder, self.values.size, version, checksum)
                 journal.unlink()
-        reached = 0
-        self.checksum = ""
-        for journal in sorted(self.folder.glob("journal-*.npy")):
-            reached = _version_of(journal)
-            entries = np.load(journal, allow_pickle=False)
-            text = f"{self.checksum}{reached}".encode() + entries.tobytes()
-            self.checksum = hashlib.blake2b(text, digest_size=16).hexdigest()
-        if self.checksum != checksum:
-            raise BadState(
-                f"artefact {self.folder}", f"have journals that lead to version {version}",
-                f"version {reached} of another history", "keep the folder beside the checkpoint it belongs to",
-            )  # fmt: skip
-        self.version = reached
-        _write_head(self.folder, self.values.size, reached, self.checksum)
+        self.version, self.checksum = version, checksum
+
+
+def _check_history(folder: Path, journals: list[Path], version: int, checksum: str) -> None:
+    chained = ""
+    for journal in journals:
+        chained = _chained(chained, _version_of(journal), _entries(journal))
+    if chained != checksum:
+        raise BadState(
+            f"artefact {folder}", f"have the journals that led to version {version} when it was saved",
+            "others", "keep the folder beside the checkpoint it belongs to",
+        )  # fmt: skip
+
+
+def _chained(checksum: str, version: int, entries: npt.NDArray[Any]) -> str:
+    return hashlib.blake2b(f"{checksum}{version}".encode() + entries.tobytes(), digest_size=16).hexdigest()
+
+
+def _undo(values: Scores, entries: npt.NDArray[Any]) -> None:
+    values[entries["id"]] = entries["old"]
+
+
+def _journals(folder: Path) -> list[Path]:
+    return sorted(folder.glob("journal-*.npy"))
+
+
+def _entries(journal: Path) -> npt.NDArray[Any]:
+    try:
+        entries: npt.NDArray[Any] = np.load(journal, allow_pickle=False)
+    except (ValueError, OSError, EOFError) as error:
+        raise BadState(f"artefact {journal}", "be a whole journal", str(error), "restore it") from None
+    if entries.dtype != JOURNAL:
+        raise BadState(f"artefact {journal}", f"have entries of {JOURNAL}", entries.dtype, "restore it")
+    return entries
+
+
+def _checked_head(folder: Path, rows: int) -> dict[str, Any]:
+    head = _read_head(folder)
+    if head["rows"] != rows:
+        raise BadState(f"artefact {folder}", f"have {rows} rows like the table", head["rows"], "use its own table")
+    size = (folder / ARRAY).stat().st_size
+    if size != 4 * rows:
+        raise BadState(f"artefact {folder}", f"hold {4 * rows} bytes", size, "it is cut off: restore it")
+    return head
 
 
 def _journal(folder: Path, version: int) -> Path:
@@ -141,13 +183,19 @@ def _read_head(folder: Path) -> dict[str, Any]:
 
 def _write_head(folder: Path, rows: int, version: int, checksum: str) -> None:
     text = json.dumps({"rows": rows, "version": version, "checksum": checksum})
-    _write_atomically(folder / HEAD, lambda file: file.write(text.encode()))
+    _write_atomically(folder / HEAD, text.encode())
 
 
-def _write_atomically(path: Path, write: Any) -> None:
+def _npy_bytes(values: npt.NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
     beside = path.with_suffix(path.suffix + ".part")
     with beside.open("wb") as file:
-        write(file)
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -127,6 +128,11 @@ class Learning(Stage, Protocol):
     @property
     def initial_score(self) -> float:
         """The score of a row that was never observed."""
+        ...
+
+    @property
+    def artefact(self) -> str | PathLike[str] | None:
+        """The folder that holds the scores; None keeps them in memory and in every checkpoint."""
         ...
 
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:

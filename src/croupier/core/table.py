@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -145,13 +145,13 @@ class Table:
 
 
 def _as_column(name: str, values: Any, categories: dict[str, tuple[str, ...]]) -> npt.NDArray[Any]:
-    if isinstance(values, np.ma.MaskedArray):
+    if np.ma.isMaskedArray(values):
         raise BadTable(name, "have a value in every row", "a masked array", "fill the masked values first")
     if hasattr(values, "null_count") and values.null_count:  # Arrow
         raise BadTable(name, "have a value in every row", f"{values.null_count} nulls", "fill the nulls first")
     if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):  # Arrow, pandas
         values = values.to_numpy()
-    array = values if isinstance(values, np.ndarray) else np.asarray(values)
+    array = cast("npt.NDArray[Any]", np.asanyarray(cast(Any, values)))
     if array.ndim == 0:
         raise BadTable(name, "have one value an example", array.item(), "pass a list or an array")
     if array.dtype.kind == "O" and array.size and all(isinstance(value, str) for value in array.flat):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.chain import Chain, chain
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.split import Split
@@ -16,7 +17,7 @@ from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.run.deal import Deal, deals_of_step
-from croupier.run.memory import Gather, Report
+from croupier.run.memory import Gather, Memory, Report
 from croupier.run.program import Program, Segment
 from croupier.run.state import read_state, write_state
 from croupier.run.walk import count_steps, walk
@@ -84,13 +85,18 @@ class Dealer:
         if not isinstance(chosen, Split) or isinstance(chosen, type):
             raise BadArgument("split", "be a split", chosen, "pass Lockstep() or Balanced(...)")
         self._whole_table = table
-        self._program = Program(plan, table, seed=seed, split=chosen, lanes=chosen.lanes_for(self.world_size))
+        whole_plan = plan if isinstance(plan, Chain) else chain(plan)
+        self.program = Program(
+            whole_plan, table, seed=seed, split=chosen, lanes=chosen.lanes_for(self.world_size),
+            # One rank keeps the files of what the run learns; the others keep copies in memory.
+            memory=Memory(whole_plan.leaves(), table.size, writes_files=self.rank == 0),
+        )  # fmt: skip
         self._standing = self._next_pass = self._pass_start = Cursor(world_size=self.world_size)
         self._ledger = Ledger()
         self._received_segment = 0
         self._counts: dict[tuple[str, Cursor], int] = {}
         self._agree: Callable[[Segment], None] = _agree_with_nobody
-        start, stop = self._program.bounds(0)
+        start, stop = self.program.bounds(0)
         if stop - start < self.world_size:
             chosen.recut(np.ones(stop - start, np.int64), self.world_size)
 
@@ -106,8 +112,8 @@ class Dealer:
         The run stands where the last deal given to :meth:`receive` leaves it, however many were asked for.
         """
         start = self._next_pass
-        if start.epoch_steps == 0 and self._program.table is not self._whole_table:
-            self._program = self._program.on_table(self._whole_table)
+        if start.epoch_steps == 0 and self.program.table is not self._whole_table:
+            self.program = self.program.on_table(self._whole_table)
         self._standing = self._pass_start = start
         self._next_pass = start.at_epoch(start.epoch)
         return self._deals(start, self._segment)
@@ -135,7 +141,7 @@ class Dealer:
         """Optimizer steps in that epoch: what a learning-rate schedule counts."""
         name = ("steps", self._pass_start)
         if name not in self._counts:
-            self._counts[name] = count_steps(self._program, self._pass_start, self.world_size)
+            self._counts[name] = count_steps(self.program, self._pass_start, self.world_size)
         return self._counts[name]
 
     def set_epoch(self, epoch: int) -> None:
@@ -146,7 +152,7 @@ class Dealer:
 
     def first(self) -> Deal:
         """The first deal of the next epoch to be dealt, without dealing it: for a look, or to build a model by."""
-        return next(self._deals(self._next_pass.at_epoch(self._next_pass.epoch), self._program.segment))
+        return next(self._deals(self._next_pass.at_epoch(self._next_pass.epoch), self.program.segment))
 
     @property
     def cursor(self) -> Cursor:
@@ -166,14 +172,14 @@ class Dealer:
         if not np.all(np.isfinite(values)):
             raise BadArgument("signal", "be finite", values[~np.isfinite(values)][0], "skip steps that overflowed")
         if not deal.is_padding:
-            self._program.memory.report(Report(deal.ordinal, deal.places, deal.ids, values))
+            self.program.memory.report(Report(deal.ordinal, deal.places, deal.ids, values))
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
 
         With a plan that learns on several ranks, every rank must call it.
         """
-        return write_state(self._program, self._standing, self._ledger)
+        return write_state(self.program, self._standing, self._ledger)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where the state was taken, on this number of ranks.
@@ -183,16 +189,16 @@ class Dealer:
         BadState
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
-        self._program, self._standing, self._ledger = read_state(
-            state, self._program, self._whole_table, keep_reports=self.rank == 0
+        self.program, self._standing, self._ledger = read_state(
+            state, self.program, self._whole_table, keep_reports=self.rank == 0
         )
         self._next_pass = self._pass_start = self._standing
-        self._received_segment = self._program.ordinal(self._standing.epoch, self._standing.segment)
+        self._received_segment = self.program.ordinal(self._standing.epoch, self._standing.segment)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
         """Where in an epoch's order (before any grouping) each id comes, for orders that have an inverse."""
-        wanted = self._cursor.epoch if epoch is None else epoch
-        return self._program.position_of(np.asarray(ids, dtype=np.int64), wanted)
+        wanted = self._standing.epoch if epoch is None else epoch
+        return self.program.position_of(np.asarray(ids, dtype=np.int64), wanted)
 
     def connect(self, gather: Gather, agree: Callable[[Segment], None]) -> None:
         """Join the ranks of a running job.
@@ -204,10 +210,10 @@ class Dealer:
         agree : callable
             Called with every segment as it is planned; raises where ranks differ.
         """
-        self._program.memory.gather, self._agree = gather, agree
+        self.program.memory.gather, self._agree = gather, agree
 
     def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:
-        program, ledger, cursor = self._program, self._ledger, start
+        program, ledger, cursor = self.program, self._ledger, start
         for step in walk(program, start, self.world_size, segment_at):
             ledger += step.ledger
             shares = program.split.share(step.batches, self.world_size, self.rank)
@@ -217,15 +223,15 @@ class Dealer:
             cursor = step.cursor
 
     def _segment(self, epoch: int, number: int) -> Segment:
-        memory = self._program.memory
+        memory = self.program.memory
         memory.forget_before(self._received_segment)
-        memory.advance(self._program.ordinal(epoch, number), self._received_segment)
-        segment = self._program.segment(epoch, number)
+        memory.advance(self.program.ordinal(epoch, number), self._received_segment)
+        segment = self.program.segment(epoch, number)
         self._agree(segment)
         return segment
 
     def _count_batches(self) -> int:
-        program = self._program
+        program = self.program
         steady = program.split.steady_micro_batches
         if steady is not None:
             return self.steps_per_epoch * steady

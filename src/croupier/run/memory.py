@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,9 +39,17 @@ class _Scores:
     path: tuple[str, ...]
     stage: Learning
     artefact: Artefact
-    undo: list[tuple[int, Int64, npt.NDArray[np.float32]]] = field(
-        default_factory=list[tuple[int, Int64, npt.NDArray[np.float32]]]
-    )
+    loaded: tuple[int, str] | None = None
+    """Version and checksum of a file that a state referred to; the file itself is touched at the first new version."""
+    undo: list[_Applied] = field(default_factory=list["_Applied"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    ordinal: int
+    ids: Int64
+    old: npt.NDArray[np.float32]
+    checksum_before: str
 
 
 class Memory:
@@ -50,8 +58,9 @@ class Memory:
     ``version`` v means: the observations of segments 0 .. v - 1 are in the scores.
     """
 
-    def __init__(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int) -> None:
+    def __init__(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int, *, writes_files: bool) -> None:
         self.version = 0
+        self._writes_files = writes_files
         self.gather: Gather = lambda reports: [reports]
         self._reports: dict[int, list[Report]] = {}
         self._scores = [
@@ -69,6 +78,7 @@ class Memory:
         """The scores as nested mappings by stage name, for a context."""
         nested: dict[str, Any] = {}
         for scores in self._scores:
+            self._check_unused(scores)
             level = nested
             for name in scores.path[:-1]:
                 level = level.setdefault(name, {})
@@ -108,10 +118,32 @@ class Memory:
         ids = np.concatenate([report.ids for report in reports])[dealt]
         values = np.concatenate([report.values for report in reports])[dealt]
         for scores in self._scores:
+            self._take_file(scores)
             observation = scores.stage.observe(scores.artefact.values, ids, values)
+            before = scores.artefact.checksum
             old = scores.artefact.apply(ordinal + 1, observation.ids, observation.values)
-            scores.undo.append((ordinal, observation.ids, old))
+            scores.undo.append(_Applied(ordinal, observation.ids, old, before))
             del scores.undo[: -2 * DELAY]
+
+    def _check_unused(self, scores: _Scores) -> None:
+        folder = scores.stage.artefact
+        if folder is None or scores.loaded is not None or scores.artefact.folder is not None:
+            return
+        if self._writes_files and (reached := Artefact.version_in(folder)):
+            raise BadState(
+                f"artefact {folder}", "be empty at the start of a run", f"version {reached} of an earlier run",
+                "load that run's state, or choose another folder",
+            )  # fmt: skip
+
+    def _take_file(self, scores: _Scores) -> None:
+        """Begin to write a stage's file: that of a new run, or an old one gone back to what was loaded."""
+        folder = scores.stage.artefact
+        if folder is None or not self._writes_files or scores.artefact.folder is not None:
+            return
+        opened = Artefact.open(folder, scores.artefact.values.size, scores.stage.initial_score)
+        if scores.loaded is not None:
+            opened.roll_back(*scores.loaded)
+        scores.artefact = opened
 
     # Checkpoints.
 
@@ -127,7 +159,7 @@ class Memory:
         )
         return {
             "version": version,
-            "scores": {"/".join(scores.path): self._values_at(scores, version) for scores in self._scores},
+            "scores": {"/".join(scores.path): _saved(scores, version) for scores in self._scores},
             "reports": {
                 "ordinals": np.repeat([r.ordinal for r in everyones], [r.ids.size for r in everyones]).astype(np.int64),
                 "places": _joined([r.places for r in everyones], np.int64),
@@ -144,13 +176,7 @@ class Memory:
         if set(state.get("scores", {})) != names:
             raise BadState("learned scores", f"be of {sorted(names)}", sorted(state.get("scores", {})), "use its plan")
         for scores in self._scores:
-            values = np.asarray(state["scores"]["/".join(scores.path)], dtype=np.float32)
-            if values.shape != scores.artefact.values.shape:
-                raise BadState(
-                    "learned scores", f"have {scores.artefact.values.size} rows", values.shape, "use its table"
-                )
-            scores.artefact = Artefact(values.copy())
-            scores.undo.clear()
+            _load(scores, state["scores"]["/".join(scores.path)])
         self.version = int(state["version"])
         self._reports = {}
         reports = {name: np.asarray(values) for name, values in state["reports"].items()}
@@ -162,24 +188,60 @@ class Memory:
                 )
             )
 
-    def take_over(self, other: Memory) -> None:
-        """Go on with what another memory learned of the first rows of this table."""
-        self.version, self.gather, self._reports = other.version, other.gather, other._reports
-        for mine, theirs in zip(self._scores, other._scores, strict=True):
-            known = min(mine.artefact.values.size, theirs.artefact.values.size)
-            mine.artefact.values[:known] = theirs.artefact.values[:known]
+    def grown(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int) -> Memory:
+        """A memory for another number of rows that knows what this one knows of the rows they share."""
+        other = Memory(leaves, rows, writes_files=self._writes_files)
+        other.version, other.gather, other._reports = self.version, self.gather, self._reports
+        for theirs, mine in zip(other._scores, self._scores, strict=True):
+            if mine.stage.artefact is not None:
+                raise BadState(
+                    f"artefact {mine.stage.artefact}", "keep the size of its table", f"{rows} rows",
+                    "a table may not grow under an artefact: start a new run from the trained model",
+                )  # fmt: skip
+            known = min(theirs.artefact.values.size, mine.artefact.values.size)
+            theirs.artefact.values[:known] = mine.artefact.values[:known]
+        return other
 
     def forget_before(self, ordinal: int) -> None:
         """Drop reports that no checkpoint of a run standing in this segment can need."""
         for old in [known for known in self._reports if known < ordinal - DELAY]:
             del self._reports[old]
 
-    def _values_at(self, scores: _Scores, version: int) -> npt.NDArray[np.float32]:
-        values = scores.artefact.values.copy()
-        for ordinal, ids, old in reversed(scores.undo):
-            if ordinal >= version:
-                values[ids] = old
-        return values
+
+def _saved(scores: _Scores, version: int) -> Any:
+    """What a state holds of these scores at a version: all of them, or which version of the file they are."""
+    later = [applied for applied in scores.undo if applied.ordinal >= version]
+    if scores.stage.artefact is not None:
+        checksum = later[0].checksum_before if later else scores.artefact.checksum
+        reached = max((applied.ordinal + 1 for applied in scores.undo if applied.ordinal < version), default=None)
+        kept = scores.loaded[0] if scores.loaded is not None else 0
+        return {"version": kept if reached is None else reached, "checksum": checksum}
+    values = scores.artefact.values.copy()
+    for applied in reversed(later):
+        values[applied.ids] = applied.old
+    return values
+
+
+def _load(scores: _Scores, saved: Any) -> None:
+    rows = scores.artefact.values.size
+    folder = scores.stage.artefact
+    if isinstance(saved, Mapping) != (folder is not None):
+        raise BadState(
+            "learned scores", "be kept as when it was saved", f"artefact={folder!r}", "pass artefact= as in that run"
+        )
+    scores.undo.clear()
+    if folder is not None:
+        version, checksum = int(saved["version"]), str(saved["checksum"])
+        if version == 0 and not Artefact.version_in(folder):
+            scores.artefact = Artefact.create(rows, scores.stage.initial_score)
+        else:
+            scores.artefact = Artefact.read(folder, rows, version, checksum)
+        scores.loaded = (version, checksum)
+        return
+    values = np.asarray(saved, dtype=np.float32)
+    if values.shape != (rows,):
+        raise BadState("learned scores", f"have {rows} rows", values.shape, "use the table of that run")
+    scores.artefact = Artefact(values.copy())
 
 
 def _joined(arrays: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 
 from croupier.core.batches import Batches, Int64, concatenate
-from croupier.core.chain import Chain, chain
+from croupier.core.chain import Chain
 from croupier.core.facts import gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
@@ -49,20 +49,24 @@ class Program:
 
     Parameters
     ----------
-    plan : Stage
+    plan : Chain
     table : Table
     seed : int
     split : Split
     lanes : int
+    memory : Memory, optional
+        What was learned so far; by default nothing, in a memory that writes no files.
     """
 
-    def __init__(self, plan: Stage, table: Table, *, seed: int, split: Split, lanes: int) -> None:
-        self.plan = plan if isinstance(plan, Chain) else chain(plan)
+    def __init__(
+        self, plan: Chain, table: Table, *, seed: int, split: Split, lanes: int, memory: Memory | None = None
+    ) -> None:
+        self.plan = plan
         self.table = table
         self.seed = seed
         self.split = split
         self.lanes = lanes
-        self.memory = Memory(self.plan.leaves(), table.size)
+        self.memory = Memory(self.plan.leaves(), table.size, writes_files=False) if memory is None else memory
         self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
         self._segments: dict[tuple[int, int, int], Segment] = {}
         self._batch_counts: dict[int, Int64] = {}
@@ -77,24 +81,14 @@ class Program:
 
     def on_table(self, table: Table) -> Program:
         """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
-        return self._replaced(table=table)
+        memory = self.memory.grown(self.plan.leaves(), table.size)
+        return Program(self.plan, table, seed=self.seed, split=self.split, lanes=self.lanes, memory=memory)
 
     def with_lanes(self, lanes: int) -> Program:
         """The same run with the lanes it was started with."""
-        return self if lanes == self.lanes else self._replaced(lanes=lanes)
-
-    def _replaced(self, *, table: Table | None = None, lanes: int | None = None) -> Program:
-        other = Program(
-            self.plan,
-            self.table if table is None else table,
-            seed=self.seed,
-            split=self.split,
-            lanes=self.lanes if lanes is None else lanes,
-        )
-        other.memory.take_over(self.memory)
-        if table is None:
-            other._prepared = self._prepared
-        return other
+        if lanes == self.lanes:
+            return self
+        return Program(self.plan, self.table, seed=self.seed, split=self.split, lanes=lanes, memory=self.memory)
 
     @cached_property
     def plan_description(self) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from croupier.core.cursor import Cursor
 from croupier.core.fingerprint import describe, digest
@@ -85,10 +85,16 @@ def _check_same(what: str, saved: Any, here: Any) -> None:
 
 
 def _difference(name: str, saved: Any, here: Any) -> tuple[str, Any, Any] | None:
-    if isinstance(saved, dict) and isinstance(here, dict) and set(saved) == set(here):
-        pairs = [(f"{name}.{key}", saved[key], here[key]) for key in saved]
-    elif isinstance(saved, list) and isinstance(here, list) and len(saved) == len(here):
-        pairs = [(f"{name}[{place}]", old, new) for place, (old, new) in enumerate(zip(saved, here, strict=True))]
-    else:
+    was, now = _parts(name, saved), _parts(name, here)
+    if was is None or now is None or was.keys() != now.keys():
         return None if saved == here else (name, saved, here)
-    return next((found for pair in pairs if (found := _difference(*pair)) is not None), None)
+    differences = (_difference(part, was[part], now[part]) for part in was)
+    return next((difference for difference in differences if difference is not None), None)
+
+
+def _parts(name: str, value: Any) -> dict[str, Any] | None:
+    if isinstance(value, dict):
+        return {f"{name}.{key}": item for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return {f"{name}[{place}]": item for place, item in enumerate(cast("list[Any]", value))}
+    return None

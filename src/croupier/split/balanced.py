@@ -127,7 +127,7 @@ class Balanced:
         if len(batches) < 2:
             return batches
         begin, _, end = batches.offsets[-3:].tolist()
-        left = np.arange(1, end - begin)
+        left = np.arange(1, end - begin, dtype=np.int64)
         lengths = batches.columns.get(self.length)
         longest_left = longest_right = np.ones(left.size, dtype=np.int64)
         if lengths is not None:

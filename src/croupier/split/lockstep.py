@@ -93,5 +93,5 @@ class Lockstep:
     def share(self, batch: Batches, world_size: int, rank: int) -> tuple[Share, ...]:
         """Batch r is the share of rank r; ranks beyond the last batch repeat an id as padding."""
         if rank < len(batch):
-            return (Share(np.arange(batch.offsets[rank], batch.offsets[rank + 1])),)
+            return (Share(np.arange(int(batch.offsets[rank]), int(batch.offsets[rank + 1]), dtype=np.int64)),)
         return (Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import Sampler
 
 import torch
@@ -98,16 +99,25 @@ class BatchSampler(Sampler[list[int]]):
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands; loads with ``torch.load(weights_only=True)``."""
-        return _map_leaves(self.dealer.state_dict(), torch.from_numpy, np.ndarray)
+        return _map_leaves(self.dealer.state_dict(), _to_tensor, np.ndarray)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where the state was taken, on this number of ranks; raises ``BadState`` where it does not belong."""
-        self.dealer.load_state_dict(_map_leaves(state, lambda leaf: leaf.numpy(), torch.Tensor))
+        self.dealer.load_state_dict(_map_leaves(state, _to_array, torch.Tensor))
 
 
-def _map_leaves(value: Any, convert: Any, kind: type) -> Any:
+def _map_leaves(value: Any, convert: Callable[[Any], Any], kind: type) -> Any:
     if isinstance(value, kind):
         return convert(value)
     if isinstance(value, Mapping):
-        return {name: _map_leaves(item, convert, kind) for name, item in value.items()}
+        items = cast("Mapping[str, Any]", value).items()
+        return {name: _map_leaves(item, convert, kind) for name, item in items}
     return value
+
+
+def _to_tensor(values: npt.NDArray[Any]) -> torch.Tensor:
+    return torch.as_tensor(values.copy())
+
+
+def _to_array(values: torch.Tensor) -> npt.NDArray[Any]:
+    return values.cpu().numpy()

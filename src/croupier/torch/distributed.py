@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch.distributed as dist
@@ -45,7 +45,7 @@ class RankAgreement:
     """
 
     def __init__(self) -> None:
-        self._group: Any = dist.new_group(backend="gloo")
+        self._group: Any = cast(Any, dist).new_group(backend="gloo")
 
     def gather(self, reports: list[Report]) -> list[list[Report]]:
         """Everyone's observations, by rank."""
@@ -72,5 +72,5 @@ class RankAgreement:
 
     def _all_gathered(self, value: Any) -> list[Any]:
         everyones: list[Any] = [None] * dist.get_world_size()
-        dist.all_gather_object(everyones, value, group=self._group)
+        cast(Any, dist).all_gather_object(everyones, value, group=self._group)
         return everyones

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -49,7 +50,7 @@ class WithFacts(torch.utils.data.Dataset[Any]):
 
     def __getitems__(self, indices: list[int]) -> list[Any]:
         """Fetch a batch: with the facts of a deal, or with none where the indices come from another sampler."""
-        columns = indices.columns if isinstance(indices, Deal) else {}
+        columns: Mapping[str, Any] = indices.columns if isinstance(indices, Deal) else {}
         rows = [
             _row(index, {name: values[place] for name, values in columns.items()})
             for place, index in enumerate(indices)

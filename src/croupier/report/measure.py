@@ -1,0 +1,100 @@
+"""Count what steps are made of: sizes, padded sizes, shapes, and who meets whom again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.core.batches import Int64
+from croupier.run.program import Program
+from croupier.run.walk import Step
+
+__all__ = ["ShareCounts", "adjacent_correlation", "count_shares", "re_pairing"]
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCounts:
+    """One entry for each share (step, rank, micro-batch), in the order dealt; int64 arrays of shape (s,)."""
+
+    step: Int64
+    rank: Int64
+    examples: Int64
+    tokens: Int64
+    longest: Int64
+
+    @property
+    def padded(self) -> Int64:
+        """Tokens with padding to the longest of the share."""
+        return self.examples * self.longest
+
+    def per_step(self, values: Int64) -> Int64:
+        """Sum over ranks and micro-batches."""
+        return np.bincount(self.step, weights=values).astype(np.int64)
+
+    def rank_imbalance(self) -> float:
+        """Mean over steps of the largest rank's padded tokens over the mean rank's: 1.0 is perfectly even."""
+        ranks = int(self.rank.max()) + 1
+        totals = np.bincount(
+            self.step * ranks + self.rank, weights=self.padded, minlength=(self.step.max() + 1) * ranks
+        )
+        by_rank = totals.reshape(-1, ranks)
+        means = by_rank.mean(axis=1)
+        return float((by_rank.max(axis=1)[means > 0] / means[means > 0]).mean()) if (means > 0).any() else 1.0
+
+
+def count_shares(program: Program, steps: Iterable[Step], world_size: int, multiple_of: int = 1) -> ShareCounts:
+    """Count every share of these steps; lengths rounded up to a multiple as the plan's budget does."""
+    rows: list[tuple[int, int, int, int, int]] = []
+    for number, step in enumerate(steps):
+        lengths = None if program.length is None else step.batches.columns[program.length]
+        for rank in range(world_size):
+            for share in program.split.share(step.batches, world_size, rank):
+                if lengths is None:
+                    rows.append((number, rank, share.rows.size, share.rows.size, 1))
+                    continue
+                mine = lengths[share.rows]
+                longest = -(-int(mine.max()) // multiple_of) * multiple_of
+                rows.append((number, rank, mine.size, int(mine.sum()), longest))
+    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    return ShareCounts(*(np.ascontiguousarray(column) for column in table.T))
+
+
+def adjacent_correlation(values: npt.NDArray[np.float64]) -> float | None:
+    """Correlation between neighbours of a series: near 0 where short and long steps follow in random order."""
+    if values.size < 3 or np.ptp(values) == 0:
+        return None
+    before, after = values[:-1], values[1:]
+    if np.ptp(before) == 0 or np.ptp(after) == 0:
+        return None
+    return float(np.corrcoef(before, after)[0, 1])
+
+
+def re_pairing(first: tuple[Int64, Int64], second: tuple[Int64, Int64]) -> float | None:
+    """How much likelier two ids that shared a batch in one epoch share one in the next than under random batches.
+
+    Each epoch is (ids, batch number of each), as dealt. 1.0: the first epoch tells nothing about the second.
+
+    Examples
+    --------
+    >>> ids = np.arange(4)
+    >>> re_pairing((ids, np.array([0, 0, 1, 1])), (ids, np.array([0, 0, 1, 1])))
+    3.0
+    """
+    common, place_first, place_second = np.intersect1d(first[0], second[0], return_indices=True)
+    if common.size < 2:
+        return None
+    before, after = first[1][place_first], second[1][place_second]
+    pairs_before, pairs_after = _pairs(before), _pairs(after)
+    if pairs_before == 0 or pairs_after == 0:
+        return None
+    again = _pairs(before.astype(np.int64) * (int(after.max()) + 1) + after) / pairs_before
+    by_chance = pairs_after / (common.size * (common.size - 1) // 2)
+    return again / by_chance
+
+
+def _pairs(groups: npt.NDArray[np.int64]) -> int:
+    counts = np.unique(groups, return_counts=True)[1].astype(np.int64)
+    return int((counts * (counts - 1) // 2).sum())
