@@ -33,7 +33,7 @@ class Dealt:
 
 
 def dealt(program: Program, step: Step, world_size: int) -> Dealt:
-    shares = [program.split.share(step.batches, world_size, rank) for rank in range(world_size)]
+    shares = [program.split.share(step.batches, world_size, rank).mine for rank in range(world_size)]
     return Dealt(
         [[step.batches.indices[share.rows].tolist() for share in mine] for mine in shares],
         [[share.is_padding for share in mine] for mine in shares],

@@ -95,5 +95,7 @@ def checked_fraction(argument: str, value: Any, *, fix: str) -> float:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    # What the library says about a value has spaces or quotes of its own; what a user passed is shown as code.
+    is_said = isinstance(value, str) and (" " in value or value.startswith("'"))
+    text = str(value) if is_said else repr(value)
     return text if len(text) <= 120 else text[:117] + "..."

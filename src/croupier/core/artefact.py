@@ -129,7 +129,7 @@ def _check_history(folder: Path, journals: list[Path], version: int, checksum: s
     if chained != checksum:
         raise BadState(
             f"artefact {folder}", f"have the journals that led to version {version} when it was saved",
-            "others", "keep the folder beside the checkpoint it belongs to",
+            "other journals", "keep the folder beside the checkpoint it belongs to",
         )  # fmt: skip
 
 

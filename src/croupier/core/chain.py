@@ -26,7 +26,7 @@ class Chain:
         if self.segment_ids is not None:
             checked_int("segment_ids", self.segment_ids, at_least=1, fix="pass None for the default, 2**18")
         if not self.stages:
-            raise BadArgument("chain", "have at least one stage", "none", "write chain(Shuffle(), FixedSize(32))")
+            raise BadArgument("chain", "have at least one stage", "no stage", "write chain(Shuffle(), FixedSize(32))")
         seen: set[str] = set()
         for place, stage in enumerate(cast("tuple[object, ...]", self.stages)):
             if not isinstance(stage, Stage) or isinstance(stage, type):

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
 
-__all__ = ["Recut", "Share", "Split"]
+__all__ = ["Recut", "Share", "Shares", "Split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,14 @@ class Share:
 
     rows: Int64
     is_padding: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """A rank's shares of a step, one for each micro-batch, and how many shares of all ranks are padding."""
+
+    mine: tuple[Share, ...]
+    padding_shares: int = 0
 
 
 @runtime_checkable
@@ -55,6 +63,6 @@ class Split(Protocol):
         """Cut the last batches of an epoch again, ids in place, so that the ranks get equal counts."""
         ...
 
-    def share(self, batch: Batches, world_size: int, rank: int) -> tuple[Share, ...]:
+    def share(self, batch: Batches, world_size: int, rank: int) -> Shares:
         """Cut one step (its batches in flat order) and take a rank's share of each micro-batch."""
         ...

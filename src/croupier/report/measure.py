@@ -51,7 +51,7 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
     for number, step in enumerate(steps):
         lengths = None if program.length is None else step.batches.columns[program.length]
         for rank in range(world_size):
-            for share in program.split.share(step.batches, world_size, rank):
+            for share in program.split.share(step.batches, world_size, rank).mine:
                 if lengths is None:
                     rows.append((number, rank, share.rows.size, share.rows.size, 1))
                     continue

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
-from croupier.core.split import Share
+from croupier.core.split import Shares
 from croupier.run.walk import Step
 
 __all__ = ["Deal", "deals_of_step"]
@@ -47,8 +47,21 @@ class Deal(list[int]):
     """
 
     __slots__ = (
-        "columns", "cursor", "epoch", "ids", "is_padding", "ledger", "loss_scale", "micro_batch", "micro_batches",
-        "ordinal", "places", "start", "step", "token_scale",
+        "columns",
+        "cursor",
+        "epoch",
+        "ids",
+        "is_padding",
+        "last_ordinal",
+        "ledger",
+        "loss_scale",
+        "micro_batch",
+        "micro_batches",
+        "ordinals",
+        "places",
+        "start",
+        "step",
+        "token_scale",
     )  # fmt: skip
 
     ids: Int64
@@ -63,8 +76,9 @@ class Deal(list[int]):
     cursor: Cursor
     start: Cursor
     ledger: Ledger
-    ordinal: int
+    ordinals: Int64
     places: Int64
+    last_ordinal: int
 
     def __init__(self, ids: Int64, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         super().__init__(ids.tolist())
@@ -81,14 +95,14 @@ class Deal(list[int]):
 
 
 def deals_of_step(
-    step: Step, shares: tuple[Share, ...], *, world_size: int, start: Cursor, length: str | None, ledger: Ledger
+    step: Step, shares: Shares, *, world_size: int, start: Cursor, length: str | None, ledger: Ledger
 ) -> list[Deal]:
     """A rank's micro-batches of a step."""
     batch = step.batches
     examples = _real_rows(batch, slice(None)).sum()
     tokens = 0 if length is None else batch.columns[length][_real_rows(batch, slice(None))].sum()
     deals: list[Deal] = []
-    for micro_batch, share in enumerate(shares):
+    for micro_batch, share in enumerate(shares.mine):
         rows = share.rows
         deal = Deal(batch.indices[rows], {name: values[rows] for name, values in batch.columns.items()})
         real = np.zeros(rows.size, dtype=bool) if share.is_padding else _real_rows(batch, rows)
@@ -99,9 +113,10 @@ def deals_of_step(
         else:
             deal.token_scale = float(deal.columns[length][real].sum() * world_size / tokens) if tokens else 0.0
         deal.epoch, deal.step = start.epoch, start.epoch_steps
-        deal.micro_batch, deal.micro_batches = micro_batch, len(shares)
+        deal.micro_batch, deal.micro_batches = micro_batch, len(shares.mine)
         deal.cursor, deal.start, deal.ledger = step.cursor, start, ledger
-        deal.ordinal, deal.places = step.ordinal, step.places[rows]
+        deal.ordinals, deal.places = step.ordinals[rows], step.places[rows]
+        deal.last_ordinal = int(step.ordinals[-1])
         deals.append(deal)
     return deals
 

@@ -15,7 +15,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.run.deal import Deal, deals_of_step
 from croupier.run.memory import Gather, Memory, Report
 from croupier.run.program import Program, Segment
@@ -91,20 +91,23 @@ class Dealer:
             # One rank keeps the files of what the run learns; the others keep copies in memory.
             memory=Memory(whole_plan.leaves(), table.size, writes_files=self.rank == 0),
         )  # fmt: skip
-        self._standing = self._next_pass = self._pass_start = Cursor(world_size=self.world_size)
+        self._stand_at(Cursor(world_size=self.world_size))
+        self._dealing = 0
         self._ledger = Ledger()
         self._received_segment = 0
+        self._undealt = Ledger()
         self._counts: dict[tuple[str, Cursor], int] = {}
         self._agree: Callable[[Segment], None] = _agree_with_nobody
         start, stop = self.program.bounds(0)
         if stop - start < self.world_size:
-            chosen.recut(np.ones(stop - start, np.int64), self.world_size)
+            chosen.recut(np.array([stop - start]), self.world_size)
 
     def __iter__(self) -> Iterator[Deal]:
         """Deal the batches of one epoch, or what is left of it after a state was loaded."""
         for deal in self.run_ahead():
             self.receive(deal)
             yield deal
+        self.complete()
 
     def run_ahead(self) -> Iterator[Deal]:
         """As iterating, for a loader that asks ahead of the training loop.
@@ -115,12 +118,13 @@ class Dealer:
         if start.epoch_steps == 0 and self.program.table is not self._whole_table:
             self.program = self.program.on_table(self._whole_table)
         self._standing = self._pass_start = start
+        self._dealing = start.epoch
         self._next_pass = start.at_epoch(start.epoch)
         return self._deals(start, self._segment)
 
     def receive(self, deal: Deal) -> None:
         """Count a deal as received by the training loop."""
-        self._received_segment = deal.ordinal
+        self._received_segment = deal.last_ordinal
         if not deal.ends_step:
             # A step is the unit: in the middle of its micro-batches the run still stands at its beginning.
             self._standing = deal.start
@@ -128,6 +132,13 @@ class Dealer:
         self._standing, self._ledger = deal.cursor, deal.ledger
         if deal.cursor.epoch > deal.epoch:
             self._next_pass = self._pass_start = deal.cursor
+
+    def complete(self) -> None:
+        """Count the pass as received to its end: the next one deals the next epoch."""
+        if self._standing.epoch == self._dealing:
+            # Its last segment dealt nothing, so no deal has said that it was the last.
+            self._ledger += self._undealt
+            self._stand_at(self._standing.at_epoch(self._dealing + 1))
 
     def __len__(self) -> int:
         """Batches of this rank in the epoch that a pass deals next, or is dealing. Exact; counted once, then cached."""
@@ -148,7 +159,7 @@ class Dealer:
         """Deal this epoch next, from its start; the epoch that would be dealt next anyway is left as it is."""
         epoch = checked_int("epoch", epoch, at_least=0, fix="pass the number of the epoch")
         if epoch != self._next_pass.epoch:
-            self._standing = self._next_pass = self._pass_start = self._next_pass.at_epoch(epoch)
+            self._stand_at(self._next_pass.at_epoch(epoch))
 
     def first(self) -> Deal:
         """The first deal of the next epoch to be dealt, without dealing it: for a look, or to build a model by."""
@@ -170,9 +181,11 @@ class Dealer:
         if values.shape != (len(deal),):
             raise BadArgument("signal", f"have one number for each of {len(deal)} ids", values.shape, "pass losses")
         if not np.all(np.isfinite(values)):
-            raise BadArgument("signal", "be finite", values[~np.isfinite(values)][0], "skip steps that overflowed")
+            raise BadArgument(
+                "signal", "be finite", float(values[~np.isfinite(values)][0]), "skip steps that overflowed"
+            )
         if not deal.is_padding:
-            self.program.memory.report(Report(deal.ordinal, deal.places, deal.ids, values))
+            self.program.memory.report(Report(int(deal.ordinals[0]), deal.places, deal.ids, values))
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
@@ -189,10 +202,10 @@ class Dealer:
         BadState
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
-        self.program, self._standing, self._ledger = read_state(
+        self.program, cursor, self._ledger = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0
         )
-        self._next_pass = self._pass_start = self._standing
+        self._stand_at(cursor)
         self._received_segment = self.program.ordinal(self._standing.epoch, self._standing.segment)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
@@ -212,15 +225,28 @@ class Dealer:
         """
         self.program.memory.gather, self._agree = gather, agree
 
+    def _stand_at(self, cursor: Cursor) -> None:
+        """Between passes: the next one begins here."""
+        self._standing = self._next_pass = self._pass_start = cursor
+
     def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:
         program, ledger, cursor = self.program, self._ledger, start
-        for step in walk(program, start, self.world_size, segment_at):
-            ledger += step.ledger
+        self._undealt = Ledger()
+        steps = walk(program, start, self.world_size, segment_at)
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                self._undealt = end.value
+                break
             shares = program.split.share(step.batches, self.world_size, self.rank)
+            ledger += step.ledger + Ledger.of("split", "repeated as padding", shares.padding_shares)
             yield from deals_of_step(
                 step, shares, world_size=self.world_size, start=cursor, length=program.length, ledger=ledger
             )
             cursor = step.cursor
+        if cursor == start and start.epoch_steps == 0:
+            raise TooFewIds(f"epoch {start.epoch} deals no batch: {self._undealt}")
 
     def _segment(self, epoch: int, number: int) -> Segment:
         memory = self.program.memory
@@ -238,7 +264,7 @@ class Dealer:
         # The cap decides how many micro-batches each step takes: every step is cut, for this number of ranks.
         start = self._pass_start.at_epoch(self._pass_start.epoch)
         steps = walk(program, replace(start, world_size=self.world_size), self.world_size, program.segment)
-        return sum(len(program.split.share(step.batches, self.world_size, self.rank)) for step in steps)
+        return sum(len(program.split.share(step.batches, self.world_size, self.rank).mine) for step in steps)
 
 
 def _agree_with_nobody(segment: Segment) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -22,10 +22,10 @@ class Step:
     """What all ranks deal together: batches of the flat order, and the cursor after them."""
 
     batches: Batches
+    ordinals: Int64
+    """The segment of the run that each id belongs to: a step may begin in one and end in the next."""
     places: Int64
-    """Where in the segment's flat order each id stands."""
-    ordinal: int
-    """The segment of the run in which the step ends."""
+    """Where in that segment's flat order each id stands."""
     cursor: Cursor
     ledger: Ledger
     """What happened to ids since the step before."""
@@ -40,22 +40,24 @@ class _Span:
 
 def walk(
     program: Program, cursor: Cursor, world_size: int, segment_at: Callable[[int, int], Segment]
-) -> Iterator[Step]:
+) -> Generator[Step, None, Ledger]:
     """The steps of the cursor's epoch that are still to be dealt.
 
     With the world size of the cursor they are bit for bit those of the walk it was taken from. With another, the same
     ids follow in the same order; the first step of the new size begins where the cursor stands, and that place (the
     anchor) is remembered, because the cut of the last batches depends on it. ``segment_at`` plans a segment of an
-    epoch: ``program.segment``, or that with feedback applied first.
+    epoch: ``program.segment``, or that with feedback applied first. Returns the ledger of what no step followed.
     """
     if cursor.world_size != world_size:
         cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
     epoch, last = cursor.epoch, program.segments(cursor.epoch) - 1
     per_step = program.split.batches_per_step(world_size)
     waiting: list[_Span] = []
+    ledger = Ledger()
     for number in range(cursor.segment, last + 1):
         segment = segment_at(epoch, number)
-        ledger = Ledger() if number == cursor.segment and cursor.consumed else segment.batches.ledger
+        if not (number == cursor.segment and cursor.consumed):
+            ledger += segment.batches.ledger
         begin = cursor.anchor if number == cursor.segment else 0
         fresh = _spans(segment, begin)
         if number == last:
@@ -69,9 +71,14 @@ def walk(
             cursor = _moved(cursor, step)
             if number == last and first + per_step >= end:
                 cursor = cursor.at_epoch(epoch + 1)
-            yield Step(_joined(step), _places(step), program.ordinal(epoch, number), cursor, ledger)
+            places = np.concatenate([np.arange(span.low, span.high) for span in step])
+            ordinals = np.repeat(
+                [program.ordinal(epoch, span.segment.number) for span in step], [span.high - span.low for span in step]
+            )
+            yield Step(_joined(step), ordinals, places, cursor, ledger)
             ledger = Ledger()
         waiting = spans[full:]
+    return ledger
 
 
 def count_steps(program: Program, cursor: Cursor, world_size: int) -> int:
@@ -163,17 +170,6 @@ def _joined(step: list[_Span]) -> Batches:
         parts.append(Batches(whole.indices[low:high], offsets - low, columns))
         first = after
     return concatenate(parts)
-
-
-def _places(step: list[_Span]) -> Int64:
-    """Places in the segment where the step ends; ids of segments before it count from its start downwards."""
-    end = step[-1].segment
-    return np.concatenate(
-        [
-            np.arange(span.low, span.high) - (0 if span.segment is end else span.segment.batches.indices.size)
-            for span in step
-        ]
-    )
 
 
 def _moved(cursor: Cursor, step: list[_Span]) -> Cursor:

@@ -9,7 +9,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
 from croupier.core.policies import FewIds
-from croupier.core.split import Recut, Share
+from croupier.core.split import Recut, Share, Shares
 from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.kernels.balancing import balanced_sizes
 from croupier.split.arranging import in_random_order, without_empty_batches
@@ -95,7 +95,7 @@ class Balanced:
             case FewIds.REFUSE:
                 raise self._too_few(int(sizes[-1]), world_size, self.micro_batches)
 
-    def share(self, batch: Batches, world_size: int, rank: int) -> tuple[Share, ...]:
+    def share(self, batch: Batches, world_size: int, rank: int) -> Shares:
         """Sort by length, cut into consecutive shares, and give each micro-batch neighbouring ones."""
         lengths = batch.columns.get(self.length)
         ids = batch.indices.size
@@ -117,7 +117,7 @@ class Balanced:
                 mine.append(Share(order[ends[place] - sizes[place] : ends[place]]))
             else:
                 mine.append(Share(order[(place - ids) % ids, None], is_padding=True))
-        return tuple(mine)
+        return Shares(tuple(mine), shares - sizes.size)
 
     def _with_even_end(self, batches: Batches) -> Batches:
         """Move the last cut so that the larger of the last two batches is as small as it can be.

@@ -9,7 +9,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
 from croupier.core.policies import FewIds
-from croupier.core.split import Recut, Share
+from croupier.core.split import Recut, Share, Shares
 from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.split.arranging import in_random_order, without_empty_batches
 from croupier.split.recutting import recut_to_multiple
@@ -90,8 +90,10 @@ class Lockstep:
                     " FixedSize(..., tail=Tail.CARRY) or Tail.DROP, or Repeat(order, times)"
                 )
 
-    def share(self, batch: Batches, world_size: int, rank: int) -> tuple[Share, ...]:
+    def share(self, batch: Batches, world_size: int, rank: int) -> Shares:
         """Batch r is the share of rank r; ranks beyond the last batch repeat an id as padding."""
+        missing = world_size - len(batch)
         if rank < len(batch):
-            return (Share(np.arange(int(batch.offsets[rank]), int(batch.offsets[rank + 1]), dtype=np.int64)),)
-        return (Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),)
+            rows = np.arange(int(batch.offsets[rank]), int(batch.offsets[rank + 1]), dtype=np.int64)
+            return Shares((Share(rows),), missing)
+        return Shares((Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),), missing)

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from itertools import product
+
+from croupier import Key
+
+
+def test_paths_are_whole():
+    """A seed plus an epoch is not another seed plus another epoch, and names do not run together."""
+    keys = [
+        Key(seed).child(name, epoch)
+        for seed, name, epoch in product(range(20), ["a", "b", "ab", "1"], range(20))
+    ]  # fmt: skip
+    assert len({key.bits for key in keys}) == len(keys)
+    assert Key(1).child("a", "b").bits != Key(1).child("ab").bits
+    assert Key(1).child(1).bits != Key(1).child("1").bits
+    assert Key(1).child("a\x1fb").bits != Key(1).child("a", "b").bits
+
+
+def test_the_hash_is_part_of_the_format():
+    assert Key(7).child("shuffle", 3).bits == 2858567560609663113

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import croupier as cr
+import torch
+from croupier.core.table import checked_lengths
+from croupier.errors import BadArgument, BadTable
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [5, 3, 9],
+        np.array([5, 3, 9], dtype=np.int16),
+        np.array([5, 3, 9], dtype=">i4"),
+        np.array([5, 0, 3, 0, 9])[::2],
+        torch.tensor([5, 3, 9]),
+        pa.array([5, 3, 9]),
+        pa.chunked_array([[5], [3, 9]]),
+        (5.0, 3.0, 9.0),
+    ],
+    ids=["list", "int16", "big-endian", "strided", "torch", "arrow", "chunked", "whole floats"],
+)
+def test_columns_of_every_kind(values):
+    table = cr.Table(length=values)
+    plan = cr.chain(cr.Sequential(), cr.TokenBudget(10))
+    assert table.size == len(table) == 3
+    assert [deal.ids.tolist() for deal in cr.Dealer(plan, table, seed=0)] == [[0, 1], [2]]
+
+
+def test_arrow_and_parquet(tmp_path):
+    facts = pa.table({"length": [4, 5, 6], "language": ["b", "a", "b"], "text": ["x", "y", "z"]})
+    pq.write_table(facts, tmp_path / "facts.parquet")
+    for table in (
+        cr.Table.from_arrow(facts, ["length", "language"]),
+        cr.Table.from_parquet(tmp_path / "facts.parquet", ["length", "language"]),
+    ):
+        assert set(table.columns) == {"length", "language"}
+        assert table.column("language").tolist() == [1, 0, 1]
+        assert table.categories["language"] == ("a", "b")
+    assert "text" in cr.Table.from_parquet(tmp_path / "facts.parquet")
+
+
+class HubDataset:
+    """The part of a Hugging Face dataset that from_dataset uses."""
+
+    def __len__(self):
+        return 3
+
+    def with_format(self, kind):
+        assert kind == "numpy"
+        return {"length": np.array([1, 2, 3])}
+
+
+def test_hub_datasets():
+    assert cr.Table.from_dataset(HubDataset()).size == 3
+    assert cr.Table.from_dataset(HubDataset(), ["length"]).column("length").tolist() == [1, 2, 3]
+
+
+def test_memory_mapped_columns_are_not_copied(tmp_path):
+    np.save(tmp_path / "lengths.npy", np.arange(10, dtype=np.int32))
+    mapped = np.load(tmp_path / "lengths.npy", mmap_mode="r")
+    table = cr.Table(length=mapped)
+    assert np.shares_memory(table.column("length"), mapped)
+    assert np.shares_memory(table.prefix(4).column("length"), mapped)
+
+
+def test_a_prefix_keeps_categories_and_cuts_shards():
+    table = cr.Table.from_shards([3, 3], kind=["x", "y", "x", "y", "x", "z"])
+    part = table.prefix(4)
+    assert (part.size, part.shard_offsets.tolist(), part.categories) == (4, [0, 3, 4], table.categories)
+    assert table.prefix(6) is table
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "text"),
+    [
+        (
+            cr.Table,
+            BadArgument,
+            r"size must be given where there are no columns, got None; write Table\(size=",
+        ),
+        (
+            lambda: cr.Table(size=0),
+            BadArgument,
+            r"size must be an integer >= 1 and <= \d+, got 0; .*is the dataset empty",
+        ),
+        (lambda: cr.Table(size=2**63), BadArgument, "size must be an integer"),
+        (lambda: cr.Table(size=2.0), BadArgument, "size must be an integer"),
+        (lambda: cr.Table(length=[]), BadArgument, "got 0; a table needs at least one row"),
+        (lambda: cr.Table(a=[1, 2], b=[1]), BadTable, "'b' must have 2 rows like the rest of the table, got 1"),
+        (lambda: cr.Table(a=[1, None]), BadTable, "'a' must hold numbers or strings, got dtype object"),
+        (lambda: cr.Table(a=5), BadTable, "'a' must have one value an example, got 5"),
+        (lambda: cr.Table(a=pa.array([1, None])), BadTable, "'a' must have a value in every row, got 1 nulls"),
+        (lambda: cr.Table(a=np.ma.masked_array([1], [True])), BadTable, "'a' must have a value in every row"),
+        (lambda: cr.Table(size=1).column("length"), BadTable, "'length' must be there, got columns none; add it"),
+        (lambda: cr.Table.from_shards([]), BadArgument, "counts must be a list of integers"),
+        (lambda: cr.Table.from_shards([1.5]), BadArgument, "counts must be a list of integers"),
+        (lambda: cr.Table.from_shards([3, -1]), BadArgument, "counts must be >= 0, got -1"),
+        (lambda: cr.Table.from_shards([0, 0]), BadArgument, "is the dataset empty"),
+    ],
+)
+def test_bad_tables_are_refused(make, error, text):
+    with pytest.raises(error, match=text):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ([1.0, np.nan], "must hold whole numbers, got nan in row 1 of the rows read; give lengths in a smaller unit"),
+        ([1.5], "must hold whole numbers, got 1.5 in row 0"),
+        ([np.inf], "must hold whole numbers"),
+        ([3, -2], "must be >= 0, got -2 in row 1"),
+        ([[1, 2]], "must have one value an example, got shape"),
+        ([True], "must hold whole numbers, got dtype bool"),
+    ],
+)
+def test_bad_lengths_are_refused_before_the_run(values, text):
+    with pytest.raises(BadTable, match=text):
+        checked_lengths("length", np.array(values))
+    if np.ndim(values) == 1:
+        for stage in (cr.SortedWindows(), cr.LengthBuckets(2), cr.TokenBudget(9)):
+            with pytest.raises(BadTable, match="table column 'length'"):
+                cr.Dealer(cr.chain(cr.Shuffle(), stage, cr.FixedSize(1)), cr.Table(length=np.array(values)), seed=0)
