@@ -57,6 +57,11 @@ def read_state(
     if cursor.segment >= program.segments(cursor.epoch):
         raise BadState("cursor.segment", f"be < {program.segments(cursor.epoch)}", cursor.segment, "it is damaged")
     program.memory.load(state["learned"], keep_reports=keep_reports)
+    size = program.segment(cursor.epoch, cursor.segment).batches.indices.size
+    if cursor.consumed > size:
+        raise BadState("cursor.consumed", f"be <= {size}", cursor.consumed, "it is damaged")
+    if cursor.anchor > cursor.consumed:
+        raise BadState("cursor.anchor", f"be <= consumed ({cursor.consumed})", cursor.anchor, "it is damaged")
     return program, cursor, Ledger(tuple(Entry(*entry) for entry in state["ledger"]))
 
 

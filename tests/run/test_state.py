@@ -1,0 +1,120 @@
+"""States: what loads, and what is refused with the reason."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+
+import croupier as cr
+from croupier.core.fingerprint import digest
+from croupier.errors import BadState
+
+LENGTHS = np.random.default_rng(0).integers(1, 9, 50)
+
+
+def dealer(plan=None, lengths=LENGTHS, seed=3, split=None, world_size=1):
+    plan = cr.chain(cr.Shuffle(), cr.TokenBudget(20), segment_ids=16) if plan is None else plan
+    return cr.Dealer(plan, cr.Table(length=lengths), seed=seed, split=split, world_size=world_size)
+
+
+@pytest.fixture
+def state():
+    dealing = dealer()
+    batches = iter(dealing)
+    for _ in range(4):
+        next(batches)
+    return dealing.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("other", "text"),
+    [
+        (
+            lambda: dealer(cr.chain(cr.Shuffle(), cr.TokenBudget(21), segment_ids=16)),
+            r"plan.stages\[1\].max_tokens must be 20 as when it was saved, got 21; go on with the plan",
+        ),
+        (
+            lambda: dealer(cr.chain(cr.Shuffle(), cr.FixedSize(3), segment_ids=16)),
+            r"plan.stages\[1\] must be {'class': 'Tok",
+        ),
+        (
+            lambda: dealer(cr.chain(cr.Shuffle(), cr.TokenBudget(20))),
+            "plan.segment_ids must be 16 as when it was saved, got None",
+        ),
+        (lambda: dealer(seed=4), "run.seed must be 3 as when it was saved, got 4"),
+        (lambda: dealer(split=cr.Balanced()), "run.split must be {'class': 'Lockstep'"),
+        (lambda: dealer(lengths=LENGTHS[::-1].copy()), "table.sample must be"),
+        (lambda: dealer(lengths=LENGTHS[:40]), "table must have at most the 40 rows of this table, got 50"),
+        (lambda: dealer(lengths=LENGTHS.astype(np.int32)), r"table.columns.length\[0\] must be 'int64'.*got 'int32'"),
+    ],
+)
+def test_a_state_of_another_run_is_refused(state, other, text):
+    with pytest.raises(BadState, match=text):
+        other().load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda s: s.update(croupier_state=2), "croupier_state must be <= 1, got 2; install the newer croupier"),
+        (lambda s: s.update(croupier_state="1"), "croupier_state must be a version number, got '1'"),
+        (lambda s: s.pop("cursor"), "it must have the fields .*it is cut off, or has been edited"),
+        (lambda s: s["cursor"].update(consumed=7), "checksum must be .*the file is damaged"),
+        (lambda s: _resealed(s, cursor={**s["cursor"], "segment": 9}), "cursor.segment must be < 3, got 9"),
+        (
+            lambda s: _resealed(s, cursor={**s["cursor"], "consumed": 10**6}),
+            "cursor.consumed must be <= 16, got 1000000",
+        ),
+        (lambda s: _resealed(s, cursor={**s["cursor"], "anchor": 16}), "cursor.anchor must be <= consumed"),
+        (lambda s: _resealed(s, cursor={**s["cursor"], "epoch": -1}), "cursor.epoch must be a whole number in range"),
+    ],
+)
+def test_a_damaged_state_is_refused(state, change, text):
+    damaged = copy.deepcopy(state)
+    change(damaged)
+    with pytest.raises(BadState, match=text):
+        dealer().load_state_dict(damaged)
+
+
+def _resealed(state, **changes):
+    state.update(changes)
+    state["checksum"] = digest({k: v for k, v in state.items() if k not in ("checksum", "learned")})
+
+
+@pytest.mark.parametrize("what", [None, 5, "state", [], {}])
+def test_what_is_no_state_is_refused(what):
+    with pytest.raises(BadState, match="state: "):
+        dealer().load_state_dict(what)
+
+
+def test_a_refused_state_changes_nothing(state):
+    whole = [list(deal) for deal in dealer()]
+    dealing = dealer()
+    with pytest.raises(BadState):
+        dealing.load_state_dict({**state, "checksum": ""})
+    assert [list(deal) for deal in dealing] == whole
+
+
+def test_a_table_that_grew_finishes_its_epoch_first(state):
+    grown = np.concatenate([LENGTHS, [3, 3, 3, 3]])
+    rest = [list(deal) for deal in dealer()][4:]
+    resumed = dealer(lengths=grown)
+    resumed.load_state_dict(state)
+    assert [list(deal) for deal in resumed] == rest
+    assert sorted(i for deal in resumed for i in deal) == list(range(54))
+    assert resumed.state_dict()["table"]["size"] == 54
+
+
+def test_lanes_of_the_start_are_kept():
+    started = dealer(world_size=4)
+    first = next(iter(started))
+    resumed = dealer(world_size=2)
+    resumed.load_state_dict(started.state_dict())
+    assert resumed.program.lanes == 4
+    assert len(first) + sum(len(deal) for deal in resumed) <= 50
+
+
+def test_a_state_is_small(state):
+    assert len(str(state)) < 4096

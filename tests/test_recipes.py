@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+
+import croupier as cr
+from croupier import recipes
+
+TABLE = cr.Table(length=np.random.default_rng(0).integers(1, 100, 1000))
+
+
+def ids_of(plan, world_size=1):
+    return sorted(
+        i
+        for rank in range(world_size)
+        for deal in cr.Dealer(plan, TABLE, seed=0, rank=rank, world_size=world_size)
+        for i in deal
+    )
+
+
+def test_every_recipe_deals_the_table():
+    assert ids_of(recipes.shuffled(32)) == list(range(1000))
+    assert ids_of(recipes.length_grouped(1000)) == list(range(1000))
+    assert ids_of(recipes.bucketed(1000, buckets=5)) == list(range(1000))
+    assert len(ids_of(recipes.shuffled(32, drop_last=True))) == 992
+    assert set(ids_of(recipes.evaluation(32, world_size=4), world_size=4)) == set(range(1000))

@@ -1,0 +1,62 @@
+"""What worker and rank processes of the torch tests run; top-level, so that spawned ones can import it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.utils.data import Dataset
+
+import croupier as cr
+import torch
+from croupier.errors import RanksDisagree
+from croupier.torch import BatchSampler, Loader
+
+ROWS = 60
+
+
+class Squares(Dataset):
+    def __getitem__(self, index):
+        return torch.tensor([index, index * index])
+
+    def __len__(self):
+        return ROWS
+
+
+class Facts:
+    def __getitem__(self, index):
+        return int(index), index.facts
+
+    def __len__(self):
+        return ROWS
+
+
+def spawn(folder, world_size, work):
+    """Run ``work(rank, world_size, folder)`` in processes joined by gloo."""
+    mp.spawn(_joined, args=(world_size, str(folder), work), nprocs=world_size)
+
+
+def _joined(rank, world_size, folder, work):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world_size)
+    try:
+        work(rank, world_size, folder)
+    finally:
+        dist.destroy_process_group()
+
+
+def deal_with_feedback(rank, world_size, folder):
+    chain = cr.chain(cr.LossWeighted(), cr.FixedSize(4), segment_ids=32)
+    loader = Loader(list(range(96)), BatchSampler(chain, cr.Table(size=96), seed=1))
+    rows = []
+    for _ in range(2):
+        for batch in loader:
+            loader.observe(batch.float() % 7)
+            rows.append([*loader.deal.ids, *loader.deal.columns["probability"]])
+    np.save(f"{folder}/{world_size}-{rank}.npy", np.array(rows))
+
+
+def deal_with_different_seeds(rank, world_size, folder):
+    sampler = BatchSampler(cr.chain(cr.Shuffle(), cr.FixedSize(4)), cr.Table(size=96), seed=rank)
+    with pytest.raises(RanksDisagree, match="ranks planned different batches.*give every rank the same seed, plan"):
+        next(iter(sampler))
