@@ -58,5 +58,5 @@ def deal_with_feedback(rank, world_size, folder):
 
 def deal_with_different_seeds(rank, world_size, folder):
     sampler = BatchSampler(cr.chain(cr.Shuffle(), cr.FixedSize(4)), cr.Table(size=96), seed=rank)
-    with pytest.raises(RanksDisagree, match="ranks planned different batches.*give every rank the same seed, plan"):
+    with pytest.raises(RanksDisagree, match=r"ranks planned different batches.*give every rank the same seed, plan"):
         next(iter(sampler))

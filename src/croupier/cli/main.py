@@ -1,0 +1,79 @@
+"""The command line: ``croupier demo`` and ``croupier preview``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from croupier.core.table import Table
+from croupier.recipes import bucketed, length_grouped, shuffled
+from croupier.report.preview import preview as preview_plan
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    help="Deal training batches: see what a plan would do before it runs.", no_args_is_help=True, add_completion=False
+)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to write what was found.")] = Path("croupier-demo"),
+    texts: Annotated[int, typer.Option(help="How many texts of the standard library to use.", min=500)] = 5000,
+) -> None:
+    """Train a small model on real text with three plans; kill it, resume it, prove that nothing was lost."""
+    # By name, at run time: it imports torch, which the other commands do without.
+    main_job = importlib.import_module("croupier.demo.main_job")
+    if not main_job.run(folder, texts):
+        raise typer.Exit(1)
+
+
+@app.command()
+def preview(
+    table: Annotated[Path, typer.Argument(help="A .npy file of lengths, or a Parquet file with a length column.")],
+    max_tokens: Annotated[int | None, typer.Option(help="Padded tokens a batch; groups by length.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples a batch; plain shuffling.")] = None,
+    buckets: Annotated[int | None, typer.Option(help="Length buckets instead of sorted windows.")] = None,
+    length: Annotated[str, typer.Option(help="The column of lengths.")] = "length",
+    world_size: Annotated[int, typer.Option(help="Ranks.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a plan would deal from a table of lengths: padding, fill, steps, imbalance, randomness."""
+    if (max_tokens is None) == (batch_size is None):
+        raise typer.BadParameter("give one of --max-tokens and --batch-size")
+    if batch_size is not None:
+        plan = shuffled(batch_size)
+    elif buckets is not None:
+        plan = bucketed(_given(max_tokens), buckets=buckets, length=length)
+    else:
+        plan = length_grouped(_given(max_tokens), length=length)
+    figures = preview_plan(plan, _table(table, length), seed=seed, world_size=world_size)
+    console = Console()
+    console.print_json(figures.to_json()) if as_json else console.print(figures)
+
+
+def run() -> None:
+    """Run a command; a mistake is one clear line, not a traceback."""
+    try:
+        app()
+    except (ValueError, OSError, RuntimeError) as error:
+        Console(stderr=True).print(f"croupier: {error}", style="red", highlight=False, markup=False)
+        sys.exit(2)
+
+
+def _given(value: int | None) -> int:
+    assert value is not None  # checked with --batch-size above
+    return value
+
+
+def _table(path: Path, length: str) -> Table:
+    if path.suffix == ".npy":
+        return Table(**{length: np.load(path, mmap_mode="r", allow_pickle=False)})
+    return Table.from_parquet(path)
