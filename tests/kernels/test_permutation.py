@@ -57,7 +57,7 @@ def weak_feistel(positions, size, key):
     bits = permutation.block_bits(size)
     low_bits = bits // 2
     low, high = positions & ((1 << low_bits) - 1), positions >> low_bits
-    for q, k in enumerate(permutation.round_keys(key).tolist()[:5]):
+    for q, k in enumerate(map(int, permutation.round_keys(key)[:5])):
         odd, add = (k % 2**20) | 1, k % 997
         if q % 2:
             high = (high ^ (low * odd + add)) & ((1 << (bits - low_bits)) - 1)

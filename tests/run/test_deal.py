@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pickle
 
+import pytest
+
 import croupier as cr
 
 
@@ -17,15 +19,10 @@ def test_it_is_a_list_of_ints_that_knows_its_facts():
 
 
 def test_nobody_can_change_the_plan_through_it():
-    dealer = cr.Dealer(cr.chain(cr.Shuffle(), cr.FixedSize(2)), cr.Table(length=[1, 2, 3, 4]), seed=0)
-    planned = [list(deal) for deal in dealer]
-    dealer.set_epoch(0)
-    for deal in dealer:
-        deal.ids[:] = 0
-        deal.columns["length"][:] = 0
-    dealer.set_epoch(0)
-    assert [list(deal) for deal in dealer] == planned
-    assert dealer.first().columns["length"].sum() > 0
+    deal = cr.Dealer(cr.chain(cr.Shuffle(), cr.FixedSize(2)), cr.Table(length=[1, 2, 3, 4]), seed=0).first()
+    for values in (deal.ids, deal.columns["length"]):
+        with pytest.raises(ValueError, match="read-only"):
+            values[:] = 0
 
 
 def test_the_list_and_the_columns_cross_to_a_worker():

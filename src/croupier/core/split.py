@@ -26,7 +26,7 @@ class Share:
     A padding share repeats ids that other shares hold, and counts for nothing in the loss.
     """
 
-    rows: Int64
+    rows: Int64 | slice
     is_padding: bool = False
 
 

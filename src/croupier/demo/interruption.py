@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from croupier.demo.corpus import Corpus
+from croupier.demo.rank_process import SEED, STEPS_BETWEEN_CHECKPOINTS
+from croupier.recipes import length_grouped
+from croupier.run.dealer import Dealer
 
 __all__ = ["Interruption", "interrupt_and_resume"]
 
@@ -37,10 +40,11 @@ def interrupt_and_resume(
     folder.mkdir(parents=True, exist_ok=True)
     corpus.save(folder / "corpus.npz")
     before, after = ranks
+    middle = _middle_of_epoch(corpus, max_tokens, before)
     tick(f"training on {before} ranks")
     started = _start(folder, before, 0, max_tokens)
     log = folder / f"log-0-{before - 1}.jsonl"
-    step = _wait_for_step(log, 40, started)
+    step = _wait_for_step(log, middle, started)
     os.kill(started[-1].pid, signal.SIGKILL)
     tick(f"killed rank {before - 1} after step {step}; going on with {after} ranks")
     _stop(started)
@@ -55,18 +59,23 @@ def interrupt_and_resume(
     return Interruption(step, before, after, json.loads(done.stdout))
 
 
+def _middle_of_epoch(corpus: Corpus, max_tokens: int, world_size: int) -> int:
+    dealer = Dealer(length_grouped(max_tokens), corpus.table(), seed=SEED, world_size=world_size)
+    steps = dealer.steps_per_epoch
+    if steps <= 2 * STEPS_BETWEEN_CHECKPOINTS:
+        raise RuntimeError(f"an epoch of {steps} steps is too short to be interrupted in the middle; use more texts")
+    return max(STEPS_BETWEEN_CHECKPOINTS + 1, steps // 2)
+
+
 def _start(folder: Path, world_size: int, generation: int, max_tokens: int) -> list[subprocess.Popen[bytes]]:
-    errors = (folder / "errors.txt").open("ab")
-    return [
-        subprocess.Popen(
-            [
-                sys.executable, "-m", "croupier.demo.rank_process",
-                str(folder), str(rank), str(world_size), str(generation), str(max_tokens),
-            ],
-            stderr=errors,
-        )
-        for rank in range(world_size)
-    ]  # fmt: skip
+    shared = [str(world_size), str(generation), str(max_tokens)]
+    with (folder / "errors.txt").open("ab") as errors:
+        return [
+            subprocess.Popen(
+                [sys.executable, "-m", "croupier.demo.rank_process", str(folder), str(rank), *shared], stderr=errors
+            )
+            for rank in range(world_size)
+        ]
 
 
 def _wait_for_step(log: Path, wanted: int, started: list[subprocess.Popen[bytes]]) -> int:
@@ -76,7 +85,7 @@ def _wait_for_step(log: Path, wanted: int, started: list[subprocess.Popen[bytes]
         steps = [entry["step"] for entry in map(_entry, lines) if "step" in entry]
         if steps and steps[-1] >= wanted:
             return steps[-1]
-        if any(process.poll() not in (None, 0) for process in started):
+        if any(process.poll() is not None for process in started):
             break
         time.sleep(0.02)
     _stop(started)

@@ -17,13 +17,16 @@ from croupier.recipes import length_grouped
 from croupier.torch.batch_sampler import BatchSampler
 from croupier.torch.loader import Loader
 
-__all__ = ["main", "train_rank"]
+__all__ = ["SEED", "STEPS_BETWEEN_CHECKPOINTS", "main", "train_rank"]
+
+SEED = 7
+STEPS_BETWEEN_CHECKPOINTS = 8
 
 
 def train_rank(folder: Path, rank: int, world_size: int, generation: int, corpus: Corpus, max_tokens: int) -> None:
     """Train to the end of the epoch, from the last checkpoint if there is one.
 
-    After each optimizer step the rank appends the ids it trained on to a log of its own; every 25 steps rank 0 writes
+    After each optimizer step the rank appends the ids it trained on to a log of its own; every few steps rank 0 writes
     a checkpoint, and its log says so.
     """
     torch.set_num_threads(1)
@@ -32,7 +35,7 @@ def train_rank(folder: Path, rank: int, world_size: int, generation: int, corpus
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world_size)
     model = LanguageModel()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    loader = Loader(Texts(corpus), BatchSampler(length_grouped(max_tokens), corpus.table(), seed=7), collate_fn=pad)
+    loader = Loader(Texts(corpus), BatchSampler(length_grouped(max_tokens), corpus.table(), seed=SEED), collate_fn=pad)
     checkpoint = folder / "checkpoint.pt"
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
@@ -49,7 +52,7 @@ def train_rank(folder: Path, rank: int, world_size: int, generation: int, corpus
                 cast(torch.Tensor, parameter.grad).div_(world_size)
             optimizer.step()
             _write(log, {"step": step, "ids": list(loader.deal), "is_padding": loader.deal.is_padding})
-            if step % 25 == 0 and rank == 0:
+            if step % STEPS_BETWEEN_CHECKPOINTS == 0 and rank == 0:
                 beside = checkpoint.with_suffix(".part")
                 torch.save({"model": model.state_dict(), "data": loader.state_dict()}, beside)
                 beside.replace(checkpoint)

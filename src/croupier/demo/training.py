@@ -28,6 +28,7 @@ class LanguageModel(nn.Module):
     def __init__(self, width: int = 48, layers: int = 4) -> None:
         super().__init__()
         self.embed = nn.Embedding(VOCABULARY, width, padding_idx=0)
+        nn.init.normal_(self.embed.weight, std=0.1)
         self.layers = nn.ModuleList(nn.Conv1d(width, width, 2, dilation=2**layer) for layer in range(layers))
         self.norm = nn.LayerNorm(width)
 

@@ -16,16 +16,16 @@ from croupier.kernels.mixing import hash64
 __all__ = ["HALF_ROUNDS", "permute", "round_keys", "unpermute"]
 
 Int64 = npt.NDArray[np.int64]
-UInt64 = npt.NDArray[np.uint64]
+Keys = tuple[np.uint64, ...]
 
 HALF_ROUNDS = 6
 _C1 = 0xD6E8FEB86659FD93
 _C2 = 0xA0761D6478BD642F
 
 
-def round_keys(key: int) -> UInt64:
+def round_keys(key: int) -> Keys:
     """The keys of the half rounds, derived from one 64-bit key."""
-    return np.array([hash64(key, q) for q in range(HALF_ROUNDS)], dtype=np.uint64)
+    return tuple(np.uint64(hash64(key, q)) for q in range(HALF_ROUNDS))
 
 
 def block_bits(size: int) -> int:
@@ -39,61 +39,63 @@ def _round(half: np.uint64, key: np.uint64) -> np.uint64:
     return z * np.uint64(_C2)
 
 
-def _permute_loop(positions: Int64, size: int, bits: int, keys: UInt64) -> Int64:
-    low_bits = bits // 2
-    low_mask = np.uint64((1 << low_bits) - 1)
-    low_shift = np.uint64(low_bits)
-    to_low = np.uint64(64 - low_bits)
-    to_high = np.uint64(64 - (bits - low_bits))
-    limit = np.uint64(size)
-    k0, k1, k2, k3, k4, k5 = keys[0], keys[1], keys[2], keys[3], keys[4], keys[5]
+def _encrypt(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys) -> np.uint64:
+    to_low, to_high = np.uint64(64) - low_bits, np.uint64(64) - high_bits
+    high = x >> low_bits
+    low = x ^ (high << low_bits)
+    low ^= _round(high, keys[0]) >> to_low
+    high ^= _round(low, keys[1]) >> to_high
+    low ^= _round(high, keys[2]) >> to_low
+    high ^= _round(low, keys[3]) >> to_high
+    low ^= _round(high, keys[4]) >> to_low
+    high ^= _round(low, keys[5]) >> to_high
+    return (high << low_bits) | low
+
+
+def _decrypt(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys) -> np.uint64:
+    to_low, to_high = np.uint64(64) - low_bits, np.uint64(64) - high_bits
+    high = x >> low_bits
+    low = x ^ (high << low_bits)
+    high ^= _round(low, keys[5]) >> to_high
+    low ^= _round(high, keys[4]) >> to_low
+    high ^= _round(low, keys[3]) >> to_high
+    low ^= _round(high, keys[2]) >> to_low
+    high ^= _round(low, keys[1]) >> to_high
+    low ^= _round(high, keys[0]) >> to_low
+    return (high << low_bits) | low
+
+
+# The first evaluation of all values has no branch, so it runs on vectors; few values need the second loop. The keys are
+# a tuple, not an array, for the same reason: the compiler then knows that writing the result cannot change them.
+
+
+def _permute_loop(positions: Int64, size: int, bits: int, keys: Keys) -> Int64:
+    low_bits, high_bits, limit = np.uint64(bits // 2), np.uint64(bits - bits // 2), np.uint64(size)
     out = np.empty(positions.size, dtype=np.int64)
     for i in range(positions.size):
-        x = np.uint64(positions[i])
-        while True:
-            low = x & low_mask
-            high = x >> low_shift
-            low ^= _round(high, k0) >> to_low
-            high ^= _round(low, k1) >> to_high
-            low ^= _round(high, k2) >> to_low
-            high ^= _round(low, k3) >> to_high
-            low ^= _round(high, k4) >> to_low
-            high ^= _round(low, k5) >> to_high
-            x = (high << low_shift) | low
-            if x < limit:
-                break
+        out[i] = np.int64(_encrypt(np.uint64(positions[i]), low_bits, high_bits, keys))
+    for i in range(positions.size):
+        x = np.uint64(out[i])
+        while x >= limit:
+            x = _encrypt(x, low_bits, high_bits, keys)
         out[i] = np.int64(x)
     return out
 
 
-def _unpermute_loop(ids: Int64, size: int, bits: int, keys: UInt64) -> Int64:
-    low_bits = bits // 2
-    low_mask = np.uint64((1 << low_bits) - 1)
-    low_shift = np.uint64(low_bits)
-    to_low = np.uint64(64 - low_bits)
-    to_high = np.uint64(64 - (bits - low_bits))
-    limit = np.uint64(size)
-    k0, k1, k2, k3, k4, k5 = keys[0], keys[1], keys[2], keys[3], keys[4], keys[5]
+def _unpermute_loop(ids: Int64, size: int, bits: int, keys: Keys) -> Int64:
+    low_bits, high_bits, limit = np.uint64(bits // 2), np.uint64(bits - bits // 2), np.uint64(size)
     out = np.empty(ids.size, dtype=np.int64)
     for i in range(ids.size):
-        x = np.uint64(ids[i])
-        while True:
-            low = x & low_mask
-            high = x >> low_shift
-            high ^= _round(low, k5) >> to_high
-            low ^= _round(high, k4) >> to_low
-            high ^= _round(low, k3) >> to_high
-            low ^= _round(high, k2) >> to_low
-            high ^= _round(low, k1) >> to_high
-            low ^= _round(high, k0) >> to_low
-            x = (high << low_shift) | low
-            if x < limit:
-                break
+        out[i] = np.int64(_decrypt(np.uint64(ids[i]), low_bits, high_bits, keys))
+    for i in range(ids.size):
+        x = np.uint64(out[i])
+        while x >= limit:
+            x = _decrypt(x, low_bits, high_bits, keys)
         out[i] = np.int64(x)
     return out
 
 
-def _walk(values: Int64, size: int, bits: int, keys: UInt64, *, forward: bool) -> Int64:
+def _walk(values: Int64, size: int, bits: int, keys: Keys, *, forward: bool) -> Int64:
     low_bits = bits // 2
     low_mask, low_shift = np.uint64((1 << low_bits) - 1), np.uint64(low_bits)
     shifts = (np.uint64(64 - low_bits), np.uint64(64 - (bits - low_bits)))
@@ -111,11 +113,11 @@ def _walk(values: Int64, size: int, bits: int, keys: UInt64, *, forward: bool) -
     return x.astype(np.int64)
 
 
-def _permute_numpy(positions: Int64, size: int, bits: int, keys: UInt64) -> Int64:
+def _permute_numpy(positions: Int64, size: int, bits: int, keys: Keys) -> Int64:
     return _walk(positions, size, bits, keys, forward=True)
 
 
-def _unpermute_numpy(ids: Int64, size: int, bits: int, keys: UInt64) -> Int64:
+def _unpermute_numpy(ids: Int64, size: int, bits: int, keys: Keys) -> Int64:
     return _walk(ids, size, bits, keys, forward=False)
 
 

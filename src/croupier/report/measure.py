@@ -53,7 +53,8 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
         for rank in range(world_size):
             for share in program.split.share(step.batches, world_size, rank).mine:
                 if lengths is None:
-                    rows.append((number, rank, share.rows.size, share.rows.size, 1))
+                    examples = step.batches.indices[share.rows].size
+                    rows.append((number, rank, examples, examples, 1))
                     continue
                 mine = lengths[share.rows]
                 longest = -(-int(mine.max()) // multiple_of) * multiple_of

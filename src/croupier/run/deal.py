@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.batches import Batches, Int64
+from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.split import Shares
@@ -52,17 +52,15 @@ class Deal(list[int]):
         "epoch",
         "ids",
         "is_padding",
-        "last_ordinal",
         "ledger",
         "loss_scale",
         "micro_batch",
         "micro_batches",
-        "ordinals",
-        "places",
+        "origin",
         "start",
         "step",
         "token_scale",
-    )  # fmt: skip
+    )
 
     ids: Int64
     columns: Mapping[str, npt.NDArray[Any]]
@@ -76,9 +74,8 @@ class Deal(list[int]):
     cursor: Cursor
     start: Cursor
     ledger: Ledger
-    ordinals: Int64
-    places: Int64
-    last_ordinal: int
+    origin: tuple[Step, Int64 | slice]
+    """The step of all ranks, and the rows of it that these ids are."""
 
     def __init__(self, ids: Int64, columns: Mapping[str, npt.NDArray[Any]]) -> None:
         super().__init__(ids.tolist())
@@ -93,34 +90,54 @@ class Deal(list[int]):
         """Whether the optimizer steps after this batch."""
         return self.micro_batch == self.micro_batches - 1
 
+    @property
+    def last_segment(self) -> int:
+        """The segment of the epoch in which the step ends."""
+        return self.origin[0].spans[-1].segment.number
+
+    @property
+    def segment(self) -> int:
+        """The segment of the epoch that these ids belong to."""
+        step, rows = self.origin
+        return int(step.segment_numbers[rows][0])
+
+    @property
+    def places(self) -> Int64:
+        """Where in that segment's flat order these ids stand."""
+        step, rows = self.origin
+        return step.places[rows]
+
 
 def deals_of_step(
     step: Step, shares: Shares, *, world_size: int, start: Cursor, length: str | None, ledger: Ledger
 ) -> list[Deal]:
     """A rank's micro-batches of a step."""
     batch = step.batches
-    examples = _real_rows(batch, slice(None)).sum()
-    tokens = 0 if length is None else batch.columns[length][_real_rows(batch, slice(None))].sum()
+    flags = batch.columns.get("is_padding")
+    lengths = None if length is None else batch.columns[length]
+    examples, tokens = _real(batch.indices, lengths, flags, slice(None))
     deals: list[Deal] = []
     for micro_batch, share in enumerate(shares.mine):
         rows = share.rows
         deal = Deal(batch.indices[rows], {name: values[rows] for name, values in batch.columns.items()})
-        real = np.zeros(rows.size, dtype=bool) if share.is_padding else _real_rows(batch, rows)
+        mine, mine_tokens = (0, 0) if share.is_padding else _real(deal.ids, lengths, flags, rows)
         deal.is_padding = share.is_padding
-        deal.loss_scale = float(real.sum() * world_size / examples) if examples else 0.0
-        if length is None:
-            deal.token_scale = deal.loss_scale
-        else:
-            deal.token_scale = float(deal.columns[length][real].sum() * world_size / tokens) if tokens else 0.0
+        deal.loss_scale = mine * world_size / examples if examples else 0.0
+        deal.token_scale = mine_tokens * world_size / tokens if tokens else 0.0
         deal.epoch, deal.step = start.epoch, start.epoch_steps
         deal.micro_batch, deal.micro_batches = micro_batch, len(shares.mine)
         deal.cursor, deal.start, deal.ledger = step.cursor, start, ledger
-        deal.ordinals, deal.places = step.ordinals[rows], step.places[rows]
-        deal.last_ordinal = int(step.ordinals[-1])
+        deal.origin = (step, rows)
         deals.append(deal)
     return deals
 
 
-def _real_rows(batch: Batches, rows: Any) -> npt.NDArray[np.bool_]:
-    flags = batch.columns.get("is_padding")
-    return ~flags[rows] if flags is not None else np.ones(batch.indices[rows].size, dtype=bool)
+def _real(
+    ids: Int64, lengths: Int64 | None, flags: npt.NDArray[np.bool_] | None, rows: Int64 | slice
+) -> tuple[int, int]:
+    """Examples and tokens of these rows that are no padding; without lengths an example counts as a token."""
+    if flags is None:
+        return ids.size, ids.size if lengths is None else int(lengths[rows].sum())
+    real = ~flags[rows]
+    examples = int(real.sum())
+    return examples, examples if lengths is None else int(lengths[rows][real].sum())

@@ -124,7 +124,7 @@ class Dealer:
 
     def receive(self, deal: Deal) -> None:
         """Count a deal as received by the training loop."""
-        self._received_segment = deal.last_ordinal
+        self._received_segment = self.program.ordinal(deal.epoch, deal.last_segment)
         if not deal.ends_step:
             # A step is the unit: in the middle of its micro-batches the run still stands at its beginning.
             self._standing = deal.start
@@ -185,7 +185,9 @@ class Dealer:
                 "signal", "be finite", float(values[~np.isfinite(values)][0]), "skip steps that overflowed"
             )
         if not deal.is_padding:
-            self.program.memory.report(Report(int(deal.ordinals[0]), deal.places, deal.ids, values))
+            self.program.memory.report(
+                Report(self.program.ordinal(deal.epoch, deal.segment), deal.places, deal.ids, values)
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.

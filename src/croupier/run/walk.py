@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,25 +18,33 @@ from croupier.run.progress import with_progress
 __all__ = ["Step", "count_steps", "walk"]
 
 
+class _Span(NamedTuple):
+    """A batch of the flat order: ids ``low`` to ``high`` of a segment."""
+
+    segment: Segment
+    low: int
+    high: int
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """What all ranks deal together: batches of the flat order, and the cursor after them."""
 
     batches: Batches
-    ordinals: Int64
-    """The segment of the run that each id belongs to: a step may begin in one and end in the next."""
-    places: Int64
-    """Where in that segment's flat order each id stands."""
     cursor: Cursor
     ledger: Ledger
     """What happened to ids since the step before."""
+    spans: list[_Span]
 
+    @property
+    def places(self) -> Int64:
+        """Where in its segment's flat order each id stands."""
+        return np.concatenate([np.arange(span.low, span.high) for span in self.spans])
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    segment: Segment
-    low: int
-    high: int
+    @property
+    def segment_numbers(self) -> Int64:
+        """The segment of the epoch that each id belongs to: a step may begin in one and end in the next."""
+        return np.repeat([span.segment.number for span in self.spans], [span.high - span.low for span in self.spans])
 
 
 def walk(
@@ -71,11 +80,7 @@ def walk(
             cursor = _moved(cursor, step)
             if number == last and first + per_step >= end:
                 cursor = cursor.at_epoch(epoch + 1)
-            places = np.concatenate([np.arange(span.low, span.high) for span in step])
-            ordinals = np.repeat(
-                [program.ordinal(epoch, span.segment.number) for span in step], [span.high - span.low for span in step]
-            )
-            yield Step(_joined(step), ordinals, places, cursor, ledger)
+            yield Step(_joined(step), cursor, ledger, step)
             ledger = Ledger()
         waiting = spans[full:]
     return ledger
@@ -162,25 +167,32 @@ def _joined(step: list[_Span]) -> Batches:
         after = first + 1
         while after < len(step) and step[after].segment is step[first].segment:
             after += 1
-        run = step[first:after]
-        offsets = np.array([span.low for span in run] + [run[-1].high], dtype=np.int64)
-        whole = run[0].segment.batches
-        low, high = run[0].low, run[-1].high
+        whole, low, high = step[first].segment.batches, step[first].low, step[after - 1].high
+        offsets = np.array([0, *(span.high - low for span in step[first:after])], dtype=np.int64)
         columns = {name: values[low:high] for name, values in whole.columns.items()}
-        parts.append(Batches(whole.indices[low:high], offsets - low, columns))
+        parts.append(Batches(whole.indices[low:high], offsets, columns))
         first = after
     return concatenate(parts)
 
 
 def _moved(cursor: Cursor, step: list[_Span]) -> Cursor:
+    samples = tokens = 0
+    first = step[0]
+    for span, following in zip(step, [*step[1:], None], strict=True):
+        # Spans of one segment lie end to end, so only their first and last place matter.
+        if following is None or following.segment is not span.segment:
+            samples += span.high - first.low
+            tokens += int(span.segment.tokens_before[span.high] - span.segment.tokens_before[first.low])
+            first = following or first
     end = step[-1]
-    return replace(
-        cursor,
+    return Cursor(
+        epoch=cursor.epoch,
         segment=end.segment.number,
         consumed=end.high,
         anchor=end.high if end.segment.number != cursor.segment else cursor.anchor,
-        samples=cursor.samples + sum(span.high - span.low for span in step),
-        tokens=cursor.tokens + sum(int(s.segment.tokens_before[s.high] - s.segment.tokens_before[s.low]) for s in step),
+        world_size=cursor.world_size,
+        samples=cursor.samples + samples,
+        tokens=cursor.tokens + tokens,
         steps=cursor.steps + 1,
         epoch_steps=cursor.epoch_steps + 1,
     )

@@ -94,6 +94,5 @@ class Lockstep:
         """Batch r is the share of rank r; ranks beyond the last batch repeat an id as padding."""
         missing = world_size - len(batch)
         if rank < len(batch):
-            rows = np.arange(int(batch.offsets[rank]), int(batch.offsets[rank + 1]), dtype=np.int64)
-            return Shares((Share(rows),), missing)
+            return Shares((Share(slice(int(batch.offsets[rank]), int(batch.offsets[rank + 1]))),), missing)
         return Shares((Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),), missing)
