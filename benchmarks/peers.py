@@ -22,9 +22,8 @@ CONTROL_WINDOW_IDS = 20_000
 
 def torch_first_index(size: int) -> Callable[[], object]:
     """Ready to draw the first index of torch's RandomSampler, as a training loop does."""
-    from torch.utils.data import RandomSampler
-
     import torch
+    from torch.utils.data import RandomSampler
 
     sampler = RandomSampler(range(size), generator=torch.Generator().manual_seed(0))
 
@@ -38,9 +37,8 @@ def torch_first_index(size: int) -> Callable[[], object]:
 
 def torchdata_restore(size: int, yielded: int) -> Callable[[], object]:
     """Ready to restore torchdata's stateful RandomSampler and draw the next index."""
-    from torchdata.stateful_dataloader.sampler import RandomSampler
-
     import torch
+    from torchdata.stateful_dataloader.sampler import RandomSampler
 
     fresh = torch.Generator().manual_seed(0)
     state = {"yielded": yielded, "generator": fresh.get_state()}
@@ -90,9 +88,8 @@ def lhotse_epoch(cuts: list[Any], epoch: int, *, reshuffled: bool) -> Epoch:
 
 def hf_epoch(lengths: Int32, epoch: int) -> Epoch:
     """The group_by_length strategy of the Hugging Face Trainer: consecutive batches of one size."""
-    from transformers.trainer_pt_utils import get_length_grouped_indices
-
     import torch
+    from transformers.trainer_pt_utils import get_length_grouped_indices
 
     generator = torch.Generator().manual_seed(epoch)
     ids = np.array(get_length_grouped_indices(lengths.tolist(), HF_BATCH_SIZE, generator=generator))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch.utils.data import Dataset
 
 import croupier as cr
-import torch
 from croupier.errors import RanksDisagree
 from croupier.torch import BatchSampler, Loader
 

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 import croupier as cr
-import torch
 from croupier.core.table import checked_lengths
 from croupier.errors import BadArgument, BadTable
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import json
 
 import numpy as np
-
 import torch
+
 from croupier.demo.rank_process import main
 
 

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 import croupier as cr
-import torch
 from croupier.demo.corpus import VOCABULARY
 from croupier.demo.training import LanguageModel, pad, token_losses, train
 

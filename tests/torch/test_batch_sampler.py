@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import io
 
+import torch
 from torch.utils.data import DataLoader, Sampler
 
 import croupier as cr
-import torch
 from croupier.torch import BatchSampler
 
 

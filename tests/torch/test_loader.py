@@ -6,11 +6,11 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import croupier as cr
-import torch
 from croupier.errors import BadArgument
 from croupier.torch import BatchSampler, Loader, WithFacts
 from torch_children import ROWS, Facts, Squares

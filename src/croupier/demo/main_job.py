@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as RichTable
 
-import torch
 from croupier.batch.fixed_size import FixedSize
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 import torch.distributed as dist
 
-import torch
 from croupier.demo.corpus import Corpus, load_corpus
 from croupier.demo.training import LanguageModel, Texts, pad, token_losses
 from croupier.recipes import length_grouped

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import nn
 from torch.nn.functional import cross_entropy, gelu
 
-import torch
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.chain import Chain, chain
@@ -17,7 +18,6 @@ from croupier.demo.corpus import VOCABULARY, Corpus
 from croupier.order.sequential import Sequential
 from croupier.torch.batch_sampler import BatchSampler
 from croupier.torch.loader import Loader
-from torch import nn
 
 __all__ = ["LanguageModel", "Texts", "Trained", "pad", "token_losses", "train"]
 

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch.utils.data import Sampler
 
-import torch
 from croupier.core.ledger import Ledger
 from croupier.core.split import Split
 from croupier.core.stage import Stage

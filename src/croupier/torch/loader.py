@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy.typing as npt
+import torch
 from torch.utils.data import DataLoader
 
-import torch
 from croupier.core.ledger import Ledger
 from croupier.errors import BadArgument
 from croupier.run.deal import Deal

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+
 from croupier.run.deal import Deal
 
 __all__ = ["Row", "WithFacts"]
