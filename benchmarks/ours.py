@@ -28,7 +28,7 @@ def dealer_of(plan: cr.Chain, lengths: Int32, *, lanes: int = 1, world_size: int
 def plan_epoch(dealer: cr.Dealer, epoch: int) -> int:
     """Plan every segment of an epoch and keep none; the number of ids."""
     program = dealer.program
-    return sum(program.segment(epoch, number).batches.indices.size for number in range(program.segments(epoch)))
+    return sum(program.segment(epoch, number).batches.indices.size for number in range(program.epochs.segments(epoch)))
 
 
 def deal_epoch(dealer: cr.Dealer, epoch: int) -> int:
@@ -40,6 +40,6 @@ def deal_epoch(dealer: cr.Dealer, epoch: int) -> int:
 def planned(dealer: cr.Dealer, epoch: int) -> Epoch:
     """The flat order of an epoch, which any number of ranks shares."""
     program = dealer.program
-    batches = [program.segment(epoch, number).batches for number in range(program.segments(epoch))]
+    batches = [program.segment(epoch, number).batches for number in range(program.epochs.segments(epoch))]
     sizes = np.concatenate([part.sizes for part in batches])
     return Epoch(np.concatenate([part.indices for part in batches]), np.concatenate([[0], np.cumsum(sizes)]))

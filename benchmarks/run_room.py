@@ -37,7 +37,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
 def state_at(dealer: cr.Dealer, place: float) -> dict[str, Any]:
     """The state of a run in the middle of a segment, without dealing what comes before."""
     program = dealer.program
-    number = int(place * program.segments(0))
+    number = int(place * program.epochs.segments(0))
     offsets = program.segment(0, number).batches.offsets
     # The totals are not those of a real run; no deal depends on them.
     cursor = Cursor(segment=number, consumed=int(offsets[offsets.size // 2]), epoch_steps=1, steps=1)

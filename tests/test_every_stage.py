@@ -138,7 +138,7 @@ def test_resume_at_every_step_on_every_world_size(case: Case):
     rng = np.random.default_rng(0)
     lanes = 2
     program = program_of(case, world_size=lanes)
-    whole = program.bounds(0)[1] - program.bounds(0)[0]
+    whole = program.epochs.bounds(0)[1] - program.epochs.bounds(0)[0]
     for world in WORLDS:
         try:
             steps = steps_of(program, world)

@@ -21,7 +21,8 @@ from croupier.order.repeat import Repeat
 from croupier.order.sequential import Sequential
 from croupier.order.shard_shuffle import ShardShuffle
 from croupier.order.shuffle import Shuffle
-from croupier.report.preview import Preview, preview
+from croupier.report.figures import Preview
+from croupier.report.preview import preview
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
 from croupier.select.selection import Selection

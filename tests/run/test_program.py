@@ -13,8 +13,8 @@ def program(plan, table, world_size=1):
 
 def test_segments_are_whole_steps_and_the_last_takes_the_rest():
     planned = program(cr.chain(cr.Shuffle(), cr.FixedSize(6), segment_ids=20), cr.Table(size=100), world_size=2)
-    assert planned.window == 24
-    assert planned.segments(0) == 4
+    assert planned.epochs.window == 24
+    assert planned.epochs.segments(0) == 4
     assert [planned.segment(0, number).batches.indices.size for number in range(4)] == [24, 24, 24, 28]
 
 
@@ -22,15 +22,15 @@ def test_any_segment_of_any_epoch_at_once():
     plan = cr.chain(cr.Shuffle(), cr.SortedWindows(), cr.TokenBudget(4096))
     lengths = np.broadcast_to(np.array([7], np.int16), (10**9,))
     planned = program(plan, cr.Table(length=lengths))
-    last = planned.segment(99_999, planned.segments(0) - 1)
-    assert last.batches.indices.size == 10**9 - (planned.segments(0) - 1) * planned.window
+    last = planned.segment(99_999, planned.epochs.segments(0) - 1)
+    assert last.batches.indices.size == 10**9 - (planned.epochs.segments(0) - 1) * planned.epochs.window
     assert np.unique(last.batches.indices).size == last.batches.indices.size
 
 
 def test_carried_ids_come_from_the_epoch_before():
     plan = cr.chain(cr.Sequential(), cr.FixedSize(4, cr.Tail.CARRY))
     planned = program(plan, cr.Table(size=10))
-    assert [planned.bounds(epoch) for epoch in range(3)] == [(0, 8), (8, 20), (20, 28)]
+    assert [planned.epochs.bounds(epoch) for epoch in range(3)] == [(0, 8), (8, 20), (20, 28)]
     assert planned.segment(1, 0).batches.indices.tolist() == [8, 9, *range(10)]
     assert planned.segment(0, 0).batches.ledger.ids("carried to the next epoch") == 2
 

@@ -107,6 +107,14 @@ def test_a_table_that_grew_finishes_its_epoch_first(state):
     assert resumed.state_dict()["table"]["size"] == 54
 
 
+def test_a_table_may_not_grow_under_carried_ids():
+    plan = cr.chain(cr.Shuffle(), cr.FixedSize(4, cr.Tail.CARRY))
+    dealing = dealer(plan)
+    list(dealing)
+    with pytest.raises(BadState, match=r"table must keep its 50 rows under Tail.CARRY, got 51 rows; ids carried over"):
+        dealer(plan, lengths=np.append(LENGTHS, 3)).load_state_dict(dealing.state_dict())
+
+
 def test_lanes_of_the_start_are_kept():
     started = dealer(world_size=4)
     first = next(iter(started))

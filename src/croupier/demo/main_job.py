@@ -21,7 +21,8 @@ from croupier.demo.corpus import Corpus, read_corpus
 from croupier.demo.interruption import Interruption, interrupt_and_resume
 from croupier.demo.training import Trained, train
 from croupier.order.shuffle import Shuffle
-from croupier.report.preview import Preview, preview
+from croupier.report.figures import Preview
+from croupier.report.preview import preview
 
 __all__ = ["run"]
 

@@ -98,7 +98,7 @@ class Dealer:
         self._undealt = Ledger()
         self._counts: dict[tuple[str, Cursor], int] = {}
         self._agree: Callable[[Segment], None] = _agree_with_nobody
-        start, stop = self.program.bounds(0)
+        start, stop = self.program.epochs.bounds(0)
         if stop - start < self.world_size:
             chosen.recut(np.array([stop - start]), self.world_size)
 
@@ -124,7 +124,7 @@ class Dealer:
 
     def receive(self, deal: Deal) -> None:
         """Count a deal as received by the training loop."""
-        self._received_segment = self.program.ordinal(deal.epoch, deal.last_segment)
+        self._received_segment = self.program.epochs.ordinal(deal.epoch, deal.last_segment)
         if not deal.ends_step:
             # A step is the unit: in the middle of its micro-batches the run still stands at its beginning.
             self._standing = deal.start
@@ -186,7 +186,7 @@ class Dealer:
             )
         if not deal.is_padding:
             self.program.memory.report(
-                Report(self.program.ordinal(deal.epoch, deal.segment), deal.places, deal.ids, values)
+                Report(self.program.epochs.ordinal(deal.epoch, deal.segment), deal.places, deal.ids, values)
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -208,7 +208,7 @@ class Dealer:
             state, self.program, self._whole_table, keep_reports=self.rank == 0
         )
         self._stand_at(cursor)
-        self._received_segment = self.program.ordinal(self._standing.epoch, self._standing.segment)
+        self._received_segment = self.program.epochs.ordinal(self._standing.epoch, self._standing.segment)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
         """Where in an epoch's order (before any grouping) each id comes, for orders that have an inverse."""
@@ -253,7 +253,7 @@ class Dealer:
     def _segment(self, epoch: int, number: int) -> Segment:
         memory = self.program.memory
         memory.forget_before(self._received_segment)
-        memory.advance(self.program.ordinal(epoch, number), self._received_segment)
+        memory.advance(self.program.epochs.ordinal(epoch, number), self._received_segment)
         segment = self.program.segment(epoch, number)
         self._agree(segment)
         return segment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,24 +14,16 @@ from croupier.core.chain import Chain
 from croupier.core.facts import gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
-from croupier.core.ledger import Ledger
-from croupier.core.policies import Tail
 from croupier.core.split import Split
 from croupier.core.stage import Context, Order, Prepared, Preparing, Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, TooFewIds
+from croupier.errors import BadArgument
+from croupier.run.epochs import Epochs
 from croupier.run.memory import Memory
 
 __all__ = ["Program", "Segment"]
 
-DEFAULT_SEGMENT_IDS = 2**18
 KEPT_SEGMENTS = 3
-
-
-@runtime_checkable
-class _HasTail(Protocol):
-    batch_size: int
-    tail: Tail
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +62,8 @@ class Program:
         self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
         self._segments: dict[tuple[int, int, int], Segment] = {}
         self._batch_counts: dict[int, Int64] = {}
-        self._ids_before: list[int] = [0]
-        self._segments_before: list[int] = [0]
-        self.tail, self.granule = self._tail()
-        wanted = self.plan.segment_ids or DEFAULT_SEGMENT_IDS
-        self.window = -(-wanted // self.granule) * self.granule
+        self.epochs = Epochs(plan, table, lanes)
         self.length = self._length_column()
-        self.plan.epoch_size(table, 0)
         self._prepared_for(0)
 
     def on_table(self, table: Table) -> Program:
@@ -100,46 +87,6 @@ class Program:
         """What a state's table is matched by."""
         return table_fingerprint(self.table)
 
-    # Where an epoch begins and ends in the endless stream of positions.
-
-    def epoch_size(self, epoch: int) -> int:
-        """Positions the order has in this epoch."""
-        return self.plan.epoch_size(self.table, epoch)
-
-    def ids_before(self, epoch: int) -> int:
-        """Positions of all epochs before this one."""
-        while len(self._ids_before) <= epoch:
-            self._ids_before.append(self._ids_before[-1] + self.epoch_size(len(self._ids_before) - 1))
-        return self._ids_before[epoch]
-
-    def bounds(self, epoch: int) -> tuple[int, int]:
-        """The part of the stream of positions that this epoch deals, after its tail policy."""
-        start = self.ids_before(epoch)
-        stop = start + self.epoch_size(epoch)
-        if self.tail is Tail.DROP:
-            stop -= (stop - start) % self.granule
-        elif self.tail is Tail.CARRY:
-            start, stop = start // self.granule * self.granule, stop // self.granule * self.granule
-        if stop <= start:
-            raise TooFewIds(
-                f"epoch {epoch} has {self.epoch_size(epoch)} ids, fewer than the {self.granule} that fill one step, and"
-                f" Tail.{self.tail.name} deals full steps only; choose Tail.SHORT, a smaller batch, or Repeat(order, k)"
-            )
-        return start, stop
-
-    def segments(self, epoch: int) -> int:
-        """How many segments the epoch has; the last one holds the remainder too."""
-        start, stop = self.bounds(epoch)
-        return max(1, (stop - start) // self.window)
-
-    def ordinal(self, epoch: int, number: int) -> int:
-        """The segment's place among all segments of the run."""
-        while len(self._segments_before) <= epoch:
-            self._segments_before.append(self._segments_before[-1] + self.segments(len(self._segments_before) - 1))
-        return self._segments_before[epoch] + number
-
-    # Planning.
-
     def segment(self, epoch: int, number: int) -> Segment:
         """Plan one segment; the last few are kept."""
         version = self.memory.version
@@ -157,7 +104,7 @@ class Program:
             yield from known.tolist()
             return
         counts: list[int] = []
-        for number in range(self.segments(epoch)):
+        for number in range(self.epochs.segments(epoch)):
             counts.append(len(self.segment(epoch, number).batches))
             yield counts[-1]
         if not self.memory.learns:  # what is learned may change the cuts of a later call
@@ -170,20 +117,16 @@ class Program:
             key=Key(self.seed),
             epoch=epoch,
             segment=number,
-            first_sample=self.ids_before(epoch) + number * self.window,
+            first_sample=self.epochs.ids_before(epoch) + number * self.epochs.window,
             lanes=self.lanes,
             prepared=self._prepared_for(epoch),
             learned=self.memory.learned(),
         )
 
     def _plan(self, epoch: int, number: int) -> Segment:
-        start, stop = self.bounds(epoch)
-        last = number == self.segments(epoch) - 1
-        begin = start + number * self.window
-        end = stop if last else begin + self.window
         parts = [
             self.plan.order(Batches.of(np.arange(low, high)), self._order_context(inner, epoch, number))
-            for inner, low, high in self._epoch_parts(begin, end)
+            for inner, low, high in self.epochs.parts(epoch, number)
         ]
         context = self.context(epoch, number)
         batches = self.plan.regroup(_as_one_batch(parts), context)
@@ -191,8 +134,8 @@ class Program:
         fault = batches.fault()
         if fault is not None:
             raise BadArgument("plan", "give well-formed batches", fault, "mend the plan method of your stage")
-        if last:
-            batches = batches.with_ledger(self._tail_ledger(epoch, stop))
+        if number == self.epochs.segments(epoch) - 1:
+            batches = batches.with_ledger(self.epochs.tail_ledger(epoch))
         return self._sealed(epoch, number, batches)
 
     def _sealed(self, epoch: int, number: int, batches: Batches) -> Segment:
@@ -208,29 +151,10 @@ class Program:
             values.setflags(write=False)
         return Segment(epoch, number, batches, tokens_before)
 
-    def _epoch_parts(self, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
-        epoch = 0
-        if len(self._ids_before) > 1:
-            epoch = max(0, int(np.searchsorted(np.array(self._ids_before, dtype=object), begin, side="right")) - 1)
-        while begin < end:
-            first, after = self.ids_before(epoch), self.ids_before(epoch + 1)
-            if begin < after:
-                high = min(end, after)
-                yield epoch, begin - first, high - first
-                begin = high
-            epoch += 1
-
     def _order_context(self, inner_epoch: int, epoch: int, number: int) -> Context:
         if inner_epoch == epoch:
             return self.context(epoch, number)
-        return replace(self.context(inner_epoch, number), first_sample=self.ids_before(epoch))
-
-    def _tail_ledger(self, epoch: int, stop: int) -> Ledger:
-        left = self.ids_before(epoch) + self.epoch_size(epoch) - stop
-        event = "left out of the epoch" if self.tail is Tail.DROP else "carried to the next epoch"
-        return Ledger.of("tail", event, left)
-
-    # What the run needs to know of its stages.
+        return replace(self.context(inner_epoch, number), first_sample=self.epochs.ids_before(epoch))
 
     def _prepared_for(self, epoch: int) -> Prepared:
         return self._prepared_of(self.plan, (), Key(self.seed), epoch)
@@ -249,12 +173,6 @@ class Program:
                 del self._prepared[old]
             self._prepared[name] = part.prepare(self.table, key, epoch)
         return self._prepared[name]
-
-    def _tail(self) -> tuple[Tail, int]:
-        for _, stage in reversed(self.plan.leaves()):
-            if isinstance(stage, _HasTail):
-                return stage.tail, stage.batch_size * self.lanes
-        return Tail.SHORT, 1
 
     def _length_column(self) -> str | None:
         named = [getattr(stage, "length", None) for _, stage in self.plan.leaves()]

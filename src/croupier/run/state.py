@@ -8,6 +8,7 @@ from typing import Any, cast
 from croupier.core.cursor import Cursor
 from croupier.core.fingerprint import describe, digest
 from croupier.core.ledger import Entry, Ledger
+from croupier.core.policies import Tail
 from croupier.core.table import Table
 from croupier.errors import BadState
 from croupier.run.program import Program
@@ -29,7 +30,7 @@ def write_state(program: Program, cursor: Cursor, ledger: Ledger) -> dict[str, A
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
     }
     state["checksum"] = digest(state)
-    state["learned"] = program.memory.state(program.ordinal(cursor.epoch, cursor.segment))
+    state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))
     return state
 
 
@@ -54,8 +55,10 @@ def read_state(
     program = program.with_lanes(state["run"]["lanes"])
     _check_same("run", state["run"], _run_arguments(program))
     program = _on_saved_table(program, table, state["table"])
-    if cursor.segment >= program.segments(cursor.epoch):
-        raise BadState("cursor.segment", f"be < {program.segments(cursor.epoch)}", cursor.segment, "it is damaged")
+    if cursor.segment >= program.epochs.segments(cursor.epoch):
+        raise BadState(
+            "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
+        )
     program.memory.load(state["learned"], keep_reports=keep_reports)
     size = program.segment(cursor.epoch, cursor.segment).batches.indices.size
     if cursor.consumed > size:
@@ -66,7 +69,12 @@ def read_state(
 
 
 def _run_arguments(program: Program) -> dict[str, Any]:
-    return {"seed": program.seed, "lanes": program.lanes, "window": program.window, "split": describe(program.split)}
+    return {
+        "seed": program.seed,
+        "lanes": program.lanes,
+        "window": program.epochs.window,
+        "split": describe(program.split),
+    }
 
 
 def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) -> Program:
@@ -76,6 +84,11 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) ->
         raise BadState(
             "table", f"have at most the {table.size} rows of this table", size, "use the table it was saved with"
         )
+    if size != table.size and program.epochs.tail is Tail.CARRY:
+        raise BadState(
+            "table", f"keep its {size} rows under Tail.CARRY", f"{table.size} rows",
+            "ids carried over belong to the order of the table they came from: finish on it, or choose Tail.SHORT",
+        )  # fmt: skip
     if size != program.table.size:
         program = program.on_table(table.prefix(size))
     _check_same("table", saved, program.table_fingerprint)

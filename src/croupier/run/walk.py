@@ -59,7 +59,7 @@ def walk(
     """
     if cursor.world_size != world_size:
         cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
-    epoch, last = cursor.epoch, program.segments(cursor.epoch) - 1
+    epoch, last = cursor.epoch, program.epochs.segments(cursor.epoch) - 1
     per_step = program.split.batches_per_step(world_size)
     waiting: list[_Span] = []
     ledger = Ledger()
@@ -90,7 +90,7 @@ def count_steps(program: Program, cursor: Cursor, world_size: int) -> int:
     """Steps of the whole epoch: those dealt up to the cursor and those still to come."""
     if cursor.world_size != world_size:
         cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
-    epoch, last = cursor.epoch, program.segments(cursor.epoch) - 1
+    epoch, last = cursor.epoch, program.epochs.segments(cursor.epoch) - 1
     per_step = program.split.batches_per_step(world_size)
     counts = list(with_progress(program.batch_counts(epoch), last + 1, "counting the batches of an epoch"))
     waiting: list[_Span] = []

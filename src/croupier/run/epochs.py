@@ -1,0 +1,109 @@
+"""Where epochs and segments begin and end, in the endless stream of positions that all epochs make together."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Protocol, runtime_checkable
+
+from croupier.core.chain import Chain
+from croupier.core.ledger import Ledger
+from croupier.core.policies import Tail
+from croupier.core.table import Table
+from croupier.errors import TooFewIds
+
+__all__ = ["DEFAULT_SEGMENT_IDS", "Epochs"]
+
+DEFAULT_SEGMENT_IDS = 2**18
+
+
+@runtime_checkable
+class _HasTail(Protocol):
+    batch_size: int
+    tail: Tail
+
+
+class Epochs:
+    """The arithmetic of a plan's epochs: nothing here is stored, but for running sums of their sizes.
+
+    Attributes
+    ----------
+    tail : Tail
+    granule : int
+        Ids of a full step, where batches are of one size; else 1.
+    window : int
+        Ids of a segment: as asked for, rounded up to full steps, so that no batch is cut short by a segment's end.
+    """
+
+    def __init__(self, plan: Chain, table: Table, lanes: int) -> None:
+        self._plan = plan
+        self._table = table
+        self.tail, self.granule = _tail_of(plan, lanes)
+        self.window = -(-(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
+        self._ids_before = [0]
+        self._segments_before = [0]
+
+    def size(self, epoch: int) -> int:
+        """Positions the order has in this epoch."""
+        return self._plan.epoch_size(self._table, epoch)
+
+    def ids_before(self, epoch: int) -> int:
+        """Positions of all epochs before this one."""
+        while len(self._ids_before) <= epoch:
+            self._ids_before.append(self._ids_before[-1] + self.size(len(self._ids_before) - 1))
+        return self._ids_before[epoch]
+
+    def bounds(self, epoch: int) -> tuple[int, int]:
+        """The part of the stream that this epoch deals, after its tail policy."""
+        start = self.ids_before(epoch)
+        stop = start + self.size(epoch)
+        if self.tail is Tail.DROP:
+            stop -= (stop - start) % self.granule
+        elif self.tail is Tail.CARRY:
+            start, stop = start // self.granule * self.granule, stop // self.granule * self.granule
+        if stop <= start:
+            raise TooFewIds(
+                f"epoch {epoch} has {self.size(epoch)} ids, fewer than the {self.granule} that fill one step, and"
+                f" Tail.{self.tail.name} deals full steps only; choose Tail.SHORT, a smaller batch, or Repeat(order, k)"
+            )
+        return start, stop
+
+    def segments(self, epoch: int) -> int:
+        """How many segments the epoch has; the last one holds the remainder too."""
+        start, stop = self.bounds(epoch)
+        return max(1, (stop - start) // self.window)
+
+    def ordinal(self, epoch: int, number: int) -> int:
+        """The segment's place among all segments of the run."""
+        while len(self._segments_before) <= epoch:
+            self._segments_before.append(self._segments_before[-1] + self.segments(len(self._segments_before) - 1))
+        return self._segments_before[epoch] + number
+
+    def parts(self, epoch: int, number: int) -> Iterator[tuple[int, int, int]]:
+        """The positions of a segment, as (epoch whose order they belong to, first position, position after the last).
+
+        One part, but where ids were carried over from epochs before.
+        """
+        start, stop = self.bounds(epoch)
+        begin = start + number * self.window
+        end = stop if number == self.segments(epoch) - 1 else begin + self.window
+        inner = max(0, bisect_right(self._ids_before, begin) - 1)
+        while begin < end:
+            first, after = self.ids_before(inner), self.ids_before(inner + 1)
+            if begin < after:
+                yield inner, begin - first, min(end, after) - first
+                begin = min(end, after)
+            inner += 1
+
+    def tail_ledger(self, epoch: int) -> Ledger:
+        """What the tail policy did with the last ids of an epoch."""
+        left = self.ids_before(epoch) + self.size(epoch) - self.bounds(epoch)[1]
+        event = "left out of the epoch" if self.tail is Tail.DROP else "carried to the next epoch"
+        return Ledger.of("tail", event, left)
+
+
+def _tail_of(plan: Chain, lanes: int) -> tuple[Tail, int]:
+    for _, stage in reversed(plan.leaves()):
+        if isinstance(stage, _HasTail):
+            return stage.tail, stage.batch_size * lanes
+    return Tail.SHORT, 1
