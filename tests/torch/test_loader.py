@@ -208,6 +208,17 @@ def test_holding_it_wrong_is_refused(make, text):
         make()
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_last_segment_that_deals_nothing_still_ends_the_epoch(workers):
+    lengths = np.where(np.arange(ROWS) < 32, 5, 99)
+    chain = cr.chain(cr.Sequential(), cr.TokenBudget(20, too_long=cr.TooLong.DROP), segment_ids=16)
+    whole = Loader(Squares(), BatchSampler(chain, cr.Table(length=lengths), seed=0), num_workers=workers)
+    for epoch in range(2):
+        assert whole.state_dict()["cursor"]["epoch"] == epoch
+        assert sorted(i for batch in ids_of(whole) for i in batch) == list(range(32))
+        assert whole.ledger.ids("dropped as too long") == 28 * (epoch + 1)
+
+
 def test_len_counts_what_is_dealt_on_each_rank(expected):
     for world_size in (2, 3, 4):
         for rank in range(world_size):

@@ -15,6 +15,7 @@ from croupier.errors import BadArgument
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
 from croupier.torch.batch_sampler import BatchSampler
+from croupier.torch.with_facts import WithFacts
 
 __all__ = ["Loader"]
 
@@ -68,7 +69,7 @@ class Loader:
         if dataloader_arguments.get("in_order", True) is not True:
             raise BadArgument("in_order", "be True", False, "batches that overtake others cannot be resumed")
         self.batch_sampler = batch_sampler
-        self._feed = _Feed(batch_sampler.dealer)
+        self._feed = _Feed(batch_sampler.dealer, with_facts=isinstance(dataset, WithFacts))
         self._dataloader: DataLoader[Any] = DataLoader(dataset, batch_sampler=self._feed, **dataloader_arguments)
         self._deal: Deal | None = None
 
@@ -78,6 +79,7 @@ class Loader:
             self._deal = self._feed.ahead.popleft()
             self.batch_sampler.dealer.receive(self._deal)
             yield batch
+        self.batch_sampler.dealer.complete()
 
     def __len__(self) -> int:
         """Batches of this rank in the epoch; exact."""
@@ -121,15 +123,17 @@ class Loader:
 class _Feed:
     """What the inner DataLoader draws from: hands out deals and keeps those that are under way."""
 
-    def __init__(self, dealer: Dealer) -> None:
+    def __init__(self, dealer: Dealer, *, with_facts: bool) -> None:
         self.ahead: deque[Deal] = deque()
         self._dealer = dealer
+        self._with_facts = with_facts
 
-    def __iter__(self) -> Iterator[Deal]:
+    def __iter__(self) -> Iterator[list[int]]:
         self.ahead.clear()
         for deal in self._dealer.run_ahead():
             self.ahead.append(deal)
-            yield deal
+            # Facts cross to the workers only where a dataset asks for them: pickling arrays costs more than the ids.
+            yield deal if self._with_facts else list(deal)
 
     def __len__(self) -> int:
         return len(self._dealer)
