@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -242,8 +243,9 @@ def test_another_stage_beside_it_leaves_its_draws_alone(case: Case):
     assert flat_ids(steps_of(program, 1)) == flat_ids(steps_of(beside, 1))
 
 
+@dataclass(frozen=True)
 class _Bystander:
-    name = "bystander"
+    name: str = "bystander"
 
     def plan(self, batches, context):
         return batches.with_columns(noise=np.full(batches.indices.size, context.segment_key.bits & 1))

@@ -20,6 +20,9 @@ __all__ = [
 ]
 
 
+LARGEST = 2**62 - 1
+
+
 class BadArgument(ValueError):
     """An argument breaks a rule that is known when the object is built."""
 
@@ -67,16 +70,17 @@ def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None
         ...
     croupier.errors.BadArgument: batch_size must be an integer >= 1, got 0; pass a positive integer
     """
-    upper = "" if at_most is None else f" and <= {at_most}"
-    rule = f"be an integer >= {at_least}{upper}"
+    rule = f"be an integer >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")
     if isinstance(value, bool):
         raise BadArgument(argument, rule, value, fix)
     try:
         number = operator.index(value)
     except TypeError:
         raise BadArgument(argument, rule, value, fix) from None
-    if number < at_least or (at_most is not None and number > at_most):
-        raise BadArgument(argument, rule, value, fix)
+    if number < at_least or number > (LARGEST if at_most is None else at_most):
+        raise BadArgument(
+            argument, rule if number < at_least or at_most is not None else f"{rule} below 2**62", value, fix
+        )
     return number
 
 

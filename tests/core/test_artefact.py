@@ -88,3 +88,25 @@ def test_damage_is_refused(tmp_path):
     (tmp_path / "head.json").write_text("{")
     with pytest.raises(BadState, match=r"must have a readable head.json"):
         Artefact.open(tmp_path, 4, 1.0)
+
+
+def test_a_crash_in_the_middle_of_going_back_is_undone_in_order(tmp_path):
+    history = stepped(tmp_path)
+    values, checksum = history[1]
+    opened = Artefact.open(tmp_path, 4, 1.0)
+    journals = {path.name: path.read_bytes() for path in tmp_path.glob("journal-*.npy")}
+    opened.roll_back(1, checksum)
+    for name, content in journals.items():  # the head is written, the journals are not yet removed
+        (tmp_path / name).write_bytes(content)
+    assert Artefact.open(tmp_path, 4, 1.0).values.tolist() == values
+
+
+def test_a_missing_journal_or_head_is_noticed(tmp_path):
+    _, checksum = stepped(tmp_path)[2]
+    (tmp_path / "journal-000000000003.npy").unlink()
+    for read in (lambda: Artefact.open(tmp_path, 4, 1.0), lambda: Artefact.read(tmp_path, 4, 2, checksum)):
+        with pytest.raises(BadState, match="must have the journals that led to version 3"):
+            read()
+    (tmp_path / "head.json").unlink()
+    with pytest.raises(BadState, match=r"must have a head.json beside its journals"):
+        Artefact.open(tmp_path, 4, 1.0)

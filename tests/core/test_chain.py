@@ -14,6 +14,10 @@ from croupier.errors import BadArgument
         (lambda: cr.chain(cr.Shuffle(), 5), "stage 1 of the chain must have a name and a plan method, got 5"),
         (lambda: cr.chain(cr.Shuffle(), cr.FixedSize(1), cr.FixedSize(2)), "two named 'fixed_size'.*give one another"),
         (lambda: cr.chain(cr.FixedSize(1), cr.Shuffle()), "must have its order first, got 'shuffle' as stage 1"),
+        (
+            lambda: cr.chain(cr.Shuffle(), cr.chain(cr.Sequential(), name="inner"), cr.FixedSize(1)),
+            "must have its order first, got 'inner' as stage 1",
+        ),
         (lambda: cr.chain(cr.Shuffle(), segment_ids=0), "segment_ids must be an integer >= 1, got 0"),
         (
             lambda: cr.chain(cr.chain(cr.Shuffle(), name="inner", segment_ids=5), cr.FixedSize(1)),

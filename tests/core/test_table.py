@@ -117,6 +117,7 @@ def test_bad_tables_are_refused(make, error, text):
         ([np.inf], "must hold whole numbers"),
         ([3, -2], "must be >= 0, got -2 in row 1"),
         ([[1, 2]], "must have one value an example, got shape"),
+        (np.array([2**63], np.uint64), "must be <= 1099511627776, got 9223372036854775808 in row 0"),
         ([True], "must hold whole numbers, got dtype bool"),
     ],
 )
@@ -127,3 +128,8 @@ def test_bad_lengths_are_refused_before_the_run(values, text):
         for stage in (cr.SortedWindows(), cr.LengthBuckets(2), cr.TokenBudget(9)):
             with pytest.raises(BadTable, match="table column 'length'"):
                 cr.Dealer(cr.chain(cr.Shuffle(), stage, cr.FixedSize(1)), cr.Table(length=np.array(values)), seed=0)
+
+
+def test_strings_are_no_lengths():
+    with pytest.raises(BadTable, match="'length' must hold lengths, got strings, which are categories"):
+        cr.Dealer(cr.chain(cr.Shuffle(), cr.TokenBudget(9)), cr.Table(length=["12", "5"]), seed=0)

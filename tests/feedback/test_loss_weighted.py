@@ -51,6 +51,17 @@ def test_the_last_loss_of_an_id_counts():
     assert (seen.ids.tolist(), seen.values.tolist()) == ([1, 3], [2.0, 7.0])
 
 
+def test_no_importance_weight_exceeds_the_inverse_of_the_uniform_share():
+    losses = np.zeros(100_000)
+    losses[0] = 1.0
+    assert plan_of(cr.LossWeighted(uniform_share=0.1), losses, 1000).columns["importance_weight"].max() <= 10
+
+
+def test_negative_losses_are_refused():
+    with pytest.raises(BadArgument, match=r"signal must be losses >= 0, got -2.0; report a loss"):
+        cr.LossWeighted().observe(np.zeros(3, np.float32), np.array([1]), np.array([-2.0], np.float32))
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [

@@ -34,3 +34,11 @@ def test_padding_counts_for_nothing_in_the_loss():
 def test_a_wrong_gather_is_refused(ids):
     with pytest.raises(BadArgument, match=r"ids must hold every row once .row . is missing or repeated.*is_padding"):
         cr.in_table_order(ids, ids)
+
+
+def test_results_missing_at_the_end_are_noticed():
+    assert cr.in_table_order([1, 0], [5, 6], rows=2).tolist() == [6, 5]
+    with pytest.raises(BadArgument, match=r"row 2 is missing or repeated"):
+        cr.in_table_order([1, 0], [5, 6], rows=3)
+    with pytest.raises(BadArgument, match=r"must have one entry for each id dealt, got shapes"):
+        cr.in_table_order([1, 0], [5, 6, 7])

@@ -29,7 +29,12 @@ def test_tiny_data_has_no_short_batch_every_pass():
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [((cr.Shuffle(), 0), "times must be an integer >= 1"), ((cr.FixedSize(2), 3), "order must be an order")],
+    [
+        ((cr.Shuffle(), 0), "times must be an integer >= 1"),
+        ((cr.FixedSize(2), 3), "order must be an order"),
+        ((cr.chain(cr.Shuffle(), cr.FixedSize(2)), 3), "order must be an order of its own, that does not learn"),
+        ((cr.LossWeighted(), 3), "order must be an order of its own, that does not learn"),
+    ],
 )
 def test_what_cannot_be_repeated_is_refused(arguments, text):
     with pytest.raises(BadArgument, match=text):

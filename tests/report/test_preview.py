@@ -114,3 +114,12 @@ def test_repeats_and_tables_without_lengths():
     assert figures.repeats == (3, 3)
     assert (figures.padding, figures.fill, figures.tokens_per_step) == (None, None, None)
     assert "times a row is dealt" in str(figures)
+
+
+def test_only_the_budgets_multiple_counts_as_padding_and_an_end_is_said():
+    table = cr.Table(length=[3, 1, 4, 1, 5, 9, 2, 6])
+    figures = cr.preview(cr.chain(cr.Evaluation(multiple_of=64), cr.FixedSize(64)), table, seed=0)
+    assert figures.padding == pytest.approx(1 - 8 * 31 / (64 * 9))
+    dropping = cr.chain(cr.Sequential(), cr.TokenBudget(1, too_long=cr.TooLong.DROP), segment_ids=4)
+    with pytest.raises(ValueError, match="nothing is left to deal in epoch 0 on 1 ranks"):
+        cr.preview(dropping, cr.Table(length=[5, 5]), seed=0)

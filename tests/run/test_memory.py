@@ -195,3 +195,70 @@ def test_scores_must_be_kept_as_when_saved(tmp_path):
     _, state = trained(dealer_of(), save_at=20)
     with pytest.raises(BadState, match="learned scores must be kept as when it was saved"):
         dealer_of(artefact=tmp_path / "scores").load_state_dict(state)
+
+
+def test_loading_into_a_live_dealer_is_loading_into_a_new_one():
+    """Going back after a loss spike: plans made since are forgotten, though they have the versions of new ones."""
+    dealer = dealer_of()
+    _, state = trained(dealer, epochs=1, save_at=10)
+    for deal in dealer:
+        dealer.observe(deal, np.full(len(deal), 50.0))
+    fresh = dealer_of()
+    for each in (dealer, fresh):
+        each.load_state_dict(state)
+    assert trained(dealer)[0] == trained(fresh)[0]
+
+
+@pytest.mark.parametrize("save_at", [2, 9, 17])
+def test_a_pass_dealt_again_resumes_alike(save_at):
+    """After an abandoned pass, and after set_epoch back, what is learned counts from the first segment on."""
+    dealer = dealer_of()
+    trained(dealer, epochs=1)
+    for number, deal in enumerate(dealer):
+        dealer.observe(deal, loss_of(deal))
+        if number == 12:
+            break
+    dealer.set_epoch(0)
+    dealt, state = [], None
+    for deal in dealer:
+        dealer.observe(deal, loss_of(deal))
+        dealt.append(facts(deal))
+        if len(dealt) == save_at:
+            state = dealer.state_dict()
+    resumed = dealer_of()
+    resumed.load_state_dict(state)
+    assert trained(resumed, epochs=1)[0] == dealt[save_at:]
+
+
+def test_ranks_that_cannot_exchange_may_not_observe():
+    dealer = dealer_of(world_size=2)
+    with pytest.raises(
+        BadArgument, match=r"observe must be used where ranks can exchange.*initialise torch.distributed"
+    ):
+        dealer.observe(next(iter(dealer)), [1.0] * 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.update(version="x"),
+        lambda s: s.update(version=-1),
+        lambda s: s.update(version=1.5),
+        lambda s: s.pop("reports"),
+        lambda s: s.update(reports=5),
+        lambda s: s["reports"].update(ids=np.array([10**6])),
+        lambda s: s["reports"].update(ids=s["reports"]["ids"][:-1]),
+        lambda s: s["reports"].update(places=s["reports"]["places"].astype(float)),
+        lambda s: s.update(scores={"loss_weighted": np.full(ROWS, np.nan)}),
+        lambda s: s.update(scores={"loss_weighted": np.ones(ROWS - 1)}),
+        lambda s: s.update(scores={"loss_weighted": "zeros"}),
+        lambda s: s.update(scores=[1]),
+    ],
+)
+def test_hostile_learned_states_are_refused_and_change_nothing(change):
+    whole, state = trained(dealer_of(), save_at=20)
+    change(state["learned"])
+    dealer = dealer_of()
+    with pytest.raises(BadState, match="state: learned"):
+        dealer.load_state_dict(state)
+    assert trained(dealer)[0] == whole

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -35,18 +37,28 @@ def test_carried_ids_come_from_the_epoch_before():
     assert planned.segment(0, 0).batches.ledger.ids("carried to the next epoch") == 2
 
 
+@dataclass(frozen=True)
 class Crooked:
-    name = "crooked"
+    result: cr.Batches
+    name: str = "crooked"
 
     def plan(self, batches, context):
-        return batches.with_offsets(np.array([0, 1]))
+        return self.result
 
 
-def test_a_stage_that_gives_malformed_batches_is_named():
-    with pytest.raises(
-        BadArgument, match=r"plan must give well-formed batches, got offsets must start at 0.*mend the plan method"
-    ):
-        program(cr.chain(cr.Sequential(), Crooked()), cr.Table(size=3)).segment(0, 0)
+@pytest.mark.parametrize(
+    ("result", "fault"),
+    [
+        (cr.Batches(np.arange(3), np.array([0, 1])), "offsets must start at 0"),
+        (cr.Batches(np.arange(3), np.array([0, 2, 1, 3])), "offsets must not decrease"),
+        (cr.Batches.of([0, 3]), "ids from 0 to 3 for 3 rows"),
+        (cr.Batches.of([-1, 2]), "ids from -1 to 2 for 3 rows"),
+    ],
+)
+def test_a_stage_that_gives_malformed_batches_is_refused(result, fault):
+    planned = program(cr.chain(cr.Sequential(), Crooked(result)), cr.Table(size=3))
+    with pytest.raises(BadArgument, match=f"plan must give well-formed batches, got {fault}.*mend the plan method"):
+        planned.segment(0, 0)
 
 
 def test_orders_without_an_inverse_say_so():

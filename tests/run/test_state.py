@@ -107,6 +107,30 @@ def test_a_table_that_grew_finishes_its_epoch_first(state):
     assert resumed.state_dict()["table"]["size"] == 54
 
 
+@pytest.mark.parametrize("at_end", [True, False])
+def test_the_length_after_growth_is_that_of_the_grown_table(at_end):
+    plan = cr.chain(cr.Shuffle(), cr.FixedSize(4))
+    started = dealer(plan, lengths=LENGTHS[:10])
+    for _ in started:
+        if not at_end:
+            break
+    resumed = dealer(plan, lengths=LENGTHS)
+    resumed.load_state_dict(started.state_dict())
+    if not at_end:
+        assert len(resumed) == 3
+        list(resumed)
+    assert len(resumed) == 13 == len(list(resumed))
+
+
+def test_numpy_integers_are_integers_in_a_state():
+    plan = cr.chain(cr.Shuffle(), cr.FixedSize(np.int32(4)), segment_ids=np.int64(8))
+    started = dealer(plan, seed=np.int64(3), split=cr.Lockstep(lanes=np.int64(1)))
+    next(iter(started))
+    resumed = dealer(cr.chain(cr.Shuffle(), cr.FixedSize(4), segment_ids=8), split=cr.Lockstep(lanes=1))
+    resumed.load_state_dict(started.state_dict())
+    assert resumed.cursor.steps == 1
+
+
 def test_a_table_may_not_grow_under_carried_ids():
     plan = cr.chain(cr.Shuffle(), cr.FixedSize(4, cr.Tail.CARRY))
     dealing = dealer(plan)

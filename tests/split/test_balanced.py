@@ -66,6 +66,14 @@ def test_a_small_last_global_batch_shares_with_the_one_before():
     assert sizes == [32, 17, 18]
 
 
+def test_full_batches_are_left_alone_and_none_gets_larger():
+    table = cr.Table(length=([1] * 7 + [100]) * 3)
+    plan = cr.chain(cr.Sequential(), cr.SortedWindows(8, shuffle_batches=False), cr.FixedSize(4), segment_ids=8)
+    assert [len(deal) for deal in cr.Dealer(plan, table, seed=0, split=cr.Balanced())] == [4] * 6
+    capped = cr.chain(cr.Sequential(), cr.TokenBudget(1000, max_examples=4), segment_ids=8)
+    assert max(len(deal) for deal in cr.Dealer(capped, table, seed=0, split=cr.Balanced())) <= 4
+
+
 def test_bad_arguments_are_refused():
     with pytest.raises(BadArgument, match="max_tokens must be an integer >= 1, got 0; pass None for no memory cap"):
         cr.Balanced(0)

@@ -167,11 +167,11 @@ def test_torchdata_stateful_dataloader_resumes(arguments, stop_after, expected):
 def test_feedback_reaches_the_plan_through_workers():
     def run(**arguments):
         chain = cr.chain(cr.LossWeighted(), cr.FixedSize(4), segment_ids=32)
-        weighted = Loader(Squares(), BatchSampler(chain, cr.Table(size=96), seed=1), **arguments)
+        weighted = Loader(list(range(96)), BatchSampler(chain, cr.Table(size=96), seed=1), **arguments)
         drawn = []
         for _ in range(2):
             for batch in weighted:
-                weighted.observe(batch[:, 0].float() % 5)
+                weighted.observe(batch.float() % 5)
                 drawn.append((list(weighted.deal), weighted.deal.columns["probability"].tolist()))
         return drawn
 
@@ -198,6 +198,7 @@ def test_facts_reach_getitem_in_the_workers(workers):
         (lambda: loader(shuffle=True), "shuffle must be left to the plan"),
         (lambda: loader(in_order=False, num_workers=1), "in_order must be True, got False; batches that overtake"),
         (lambda: Loader(Squares(), [[1]]), r"batch_sampler must be a croupier.torch.BatchSampler, got \[\[1\]\]"),
+        (lambda: Loader([1], sampler()), "dataset must have the 60 rows of the table, got 1 rows"),
         (lambda: loader().deal, "deal must be read after the first batch"),
         (lambda: BatchSampler(plan(), cr.Table(size=1), seed=0, rank=1), "rank and world_size must be given together"),
         (lambda: sampler(rank=2, world_size=2), "rank must be an integer >= 0 and <= 1, got 2; ranks of a world of 2"),

@@ -60,6 +60,8 @@ class Artefact:
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
         if not (place / HEAD).exists():
+            if _journals(place):
+                raise BadState(f"artefact {place}", "have a head.json beside its journals", "none there", "restore it")
             values = np.memmap(place / ARRAY, dtype="<f4", mode="w+", shape=(rows,))
             values[:] = initial
             values.flush()
@@ -68,19 +70,22 @@ class Artefact:
         head = _checked_head(place, rows)
         values = np.memmap(place / ARRAY, dtype="<f4", mode="r+", shape=(rows,))
         artefact = cls(values, version=head["version"], checksum=head["checksum"], folder=place)
-        for journal in _journals(place):
+        for journal in reversed(_journals(place)):
             if _version_of(journal) > artefact.version:  # written, perhaps half applied, never headed
                 _undo(values, _entries(journal))
                 journal.unlink()
+        _check_history(place, _journals(place), artefact.version, artefact.checksum)
         return artefact
 
     @classmethod
     def read(cls, folder: str | os.PathLike[str], rows: int, version: int, checksum: str) -> Self:
         """A copy in memory of a journalled version; the folder is left as it is."""
         place = Path(folder)
-        _checked_head(place, rows)
+        head = _checked_head(place, rows)
         values = np.fromfile(place / ARRAY, dtype="<f4").astype(np.float32)
         journals = _journals(place)
+        reached = [known for known in journals if _version_of(known) <= head["version"]]
+        _check_history(place, reached, head["version"], head["checksum"])
         for journal in reversed(journals):
             if _version_of(journal) > version:
                 _undo(values, _entries(journal))

@@ -37,7 +37,8 @@ class Chain:
                 raise BadArgument(
                     "chain", "have stages of different names", f"two named {stage.name!r}", "give one another name=..."
                 )
-            if place and isinstance(stage, Order) and not isinstance(stage, Chain):
+            inner = [leaf for _, leaf in stage.leaves()] if isinstance(stage, Chain) else [stage]
+            if any(isinstance(leaf, Order) for leaf in (inner if place else inner[1:])):
                 raise BadArgument(
                     "chain", "have its order first", f"{stage.name!r} as stage {place}",
                     "an order turns positions into ids: put it at the front, and keep one",

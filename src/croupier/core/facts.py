@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.table import Table, checked_lengths
+from croupier.errors import BadTable
 
 __all__ = ["gathered", "lengths_of"]
 
@@ -36,5 +37,7 @@ def gathered_lengths(table: Table, name: str, indices: Int64) -> Int64:
 def check_length_column(table: Table, name: str) -> None:
     """Refuse a length column that cannot be used: missing, negative, fractional. Long columns: a sample."""
     column = table.column(name)
+    if name in table.categories:
+        raise BadTable(name, "hold lengths", "strings, which are categories", "convert them to integers first")
     step = max(1, column.shape[0] // CHECK_WHOLE_COLUMN_ROWS)
     checked_lengths(name, np.asarray(column) if step == 1 else column[:: step * 1024])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from croupier.errors import BadState
 
@@ -63,12 +62,16 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
             name, "be as it was written", f"{len(content)} bytes of another checksum", "it is cut off or damaged"
         )
     size = int.from_bytes(body[:8], "little")
-    return _with_arrays(json.loads(body[8 : 8 + size]), body[8 + size :])
+    try:
+        return _with_arrays(json.loads(body[8 : 8 + size]), body[8 + size :])
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
+        what = f"{type(error).__name__}: {error}"
+        raise BadState(name, "hold a state that croupier wrote", what, "load another") from None
 
 
 def _without_arrays(value: Any, arrays: list[bytes]) -> Any:
-    if isinstance(value, np.ndarray):
-        array = np.ascontiguousarray(cast("npt.NDArray[Any]", value))
+    if hasattr(value, "__array__"):  # NumPy arrays, torch tensors
+        array = np.ascontiguousarray(np.asarray(value))
         begin = sum(map(len, arrays))
         arrays.append(array.astype(array.dtype.newbyteorder("<")).tobytes())
         return {"$array": [str(array.dtype), list(array.shape), begin]}
@@ -84,7 +87,7 @@ def _with_arrays(value: Any, raw: bytes) -> Any:
     if "$array" not in items:
         return {name: _with_arrays(item, raw) for name, item in items.items()}
     dtype, shape, begin = items["$array"]
-    if dtype not in DTYPES:
-        raise BadState("array", f"be one of {DTYPES}", dtype, "load a state that croupier wrote")
+    if dtype not in DTYPES or min(shape, default=0) < 0 or begin < 0:
+        raise ValueError(f"an array of {dtype}, shape {shape}, at {begin}")
     count = int(np.prod(shape, dtype=np.int64))
     return np.frombuffer(raw, dtype=np.dtype(dtype).newbyteorder("<"), count=count, offset=begin).reshape(shape).copy()

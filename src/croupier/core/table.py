@@ -18,6 +18,8 @@ __all__ = ["Table"]
 Int64 = npt.NDArray[np.int64]
 
 MAX_ROWS = 2**62
+MAX_LENGTH = 2**40
+"""Sums of lengths are int64 too: a segment of such lengths, or a batch of them padded, still fits."""
 
 
 class Table:
@@ -186,4 +188,7 @@ def checked_lengths(name: str, values: npt.NDArray[Any]) -> Int64:
     if values.size and values.min() < 0:
         bad = int(np.argmin(values))
         raise BadTable(name, "be >= 0", f"{values[bad]} in row {bad} of the rows read", "mend the lengths")
+    if values.size and values.max() > MAX_LENGTH:
+        bad = int(np.argmax(values))
+        raise BadTable(name, f"be <= {MAX_LENGTH}", f"{values[bad]} in row {bad} of the rows read", "use a larger unit")
     return values.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import ceil
 from os import PathLike
 
 import numpy as np
@@ -95,7 +96,9 @@ class LossWeighted:
         )
 
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
-        """The last loss of each id is its score."""
+        """The last loss of each id is its score; a negative one is refused, for a share cannot be."""
+        if signal.size and signal.min() < 0:
+            raise BadArgument("signal", "be losses >= 0", float(signal.min()), "report a loss, not a log-likelihood")
         ids, from_the_end = np.unique(indices[::-1], return_index=True)
         return Observation(ids, signal[::-1][from_the_end].astype(np.float32))
 
@@ -108,5 +111,4 @@ def _whole_weights(losses: npt.NDArray[np.float32], uniform_share: float) -> Int
     if uniform_share >= 1.0 or total == 0:
         return np.ones(losses.size, dtype=np.int64)
     # share = rows * c / (total + rows * c)
-    constant = round(total * uniform_share / ((1.0 - uniform_share) * losses.size))
-    return weights + max(1, constant)
+    return weights + max(1, ceil(total * uniform_share / ((1.0 - uniform_share) * losses.size)))

@@ -63,7 +63,7 @@ class Evaluation:
 
 
 def in_table_order(
-    ids: npt.ArrayLike, results: npt.ArrayLike, *, is_padding: npt.ArrayLike | None = None
+    ids: npt.ArrayLike, results: npt.ArrayLike, *, rows: int | None = None, is_padding: npt.ArrayLike | None = None
 ) -> npt.NDArray[Any]:
     """Put gathered results back in the order of the table.
 
@@ -73,6 +73,8 @@ def in_table_order(
         The ids of all ranks, in any order, as gathered.
     results : array of shape (n, ...)
         What was computed for each.
+    rows : int, optional
+        How many rows the table has: with it, results that are missing at its end are noticed too.
     is_padding : bool array of shape (n,), optional
         Rows to leave out.
 
@@ -85,16 +87,20 @@ def in_table_order(
     BadArgument
         An id is missing or comes twice without being padding: the metric would be wrong.
     """
-    rows, values = np.asarray(ids), np.asarray(results)
-    if is_padding is not None:
-        keep = ~np.asarray(is_padding, dtype=bool)
-        rows, values = rows[keep], values[keep]
-    order = np.argsort(rows, kind="stable")
-    expected = np.arange(rows.size)
-    if not np.array_equal(rows[order], expected):
-        wrong = int(np.flatnonzero(rows[order] != expected)[0])
+    dealt, values = np.asarray(ids), np.asarray(results)
+    flags = np.zeros(dealt.shape, dtype=bool) if is_padding is None else np.asarray(is_padding, dtype=bool)
+    if dealt.ndim != 1 or values.shape[:1] != dealt.shape or flags.shape != dealt.shape:
+        shapes = f"shapes {dealt.shape}, {values.shape} and {flags.shape}"
+        raise BadArgument("ids, results and is_padding", "have one entry for each id dealt", shapes, "gather all three")
+    dealt, values = dealt[~flags], values[~flags]
+    order = np.argsort(dealt, kind="stable")
+    expected = np.arange(dealt.size if rows is None else rows)
+    common = min(dealt.size, expected.size)
+    wrong = np.flatnonzero(dealt[order][:common] != expected[:common])
+    if wrong.size or dealt.size != expected.size:
+        first = int(wrong[0]) if wrong.size else common
         raise BadArgument(
-            "ids", f"hold every row once (row {wrong} is missing or repeated)", rows,
+            "ids", f"hold every row once (row {first} is missing or repeated)", dealt,
             "gather the ids of all ranks, and pass is_padding",
         )  # fmt: skip
     return values[order]

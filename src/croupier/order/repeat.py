@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from croupier.core.batches import Batches, concatenate
+from croupier.core.chain import Chain
 from croupier.core.key import Key
-from croupier.core.stage import Context, Order, Prepared, Preparing
+from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 
@@ -40,8 +41,13 @@ class Repeat:
 
     def __post_init__(self) -> None:
         checked_int("times", self.times, at_least=1, fix="pass the number of passes in an epoch")
-        if not isinstance(self.order, Order) or isinstance(self.order, type):
-            raise BadArgument("order", "be an order", self.order, "pass Shuffle(), say")
+        if not isinstance(self.order, Order) or isinstance(self.order, type | Chain | Learning):
+            raise BadArgument(
+                "order",
+                "be an order of its own, that does not learn",
+                self.order,
+                "pass Shuffle(), say, and cut after it",
+            )
 
     @property
     def prepared_per_epoch(self) -> bool:

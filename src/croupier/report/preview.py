@@ -14,6 +14,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
+from croupier.errors import TooFewIds
 from croupier.report.figures import Preview
 from croupier.report.measure import ShareCounts, adjacent_correlation, count_shares, re_pairing
 from croupier.run.dealer import Dealer
@@ -72,12 +73,16 @@ def preview(
         walk(program, cursor, world_size, program.segment) if is_exact else _sampled(program, cursor, world_size)
     )
     seconds = time.perf_counter() - start
-    counts = count_shares(program, steps, world_size, _from_plan(program, "multiple_of") or 1)
+    if not steps:
+        raise TooFewIds(f"nothing is left to deal in epoch {cursor.epoch} on {world_size} ranks; preview the next one")
+    budget_stage = next((stage for _, stage in reversed(program.plan.leaves()) if hasattr(stage, "max_tokens")), None)
+    budget: int | None = getattr(budget_stage, "max_tokens", None)
+    multiple_of: int = getattr(budget_stage, "multiple_of", 1)
+    counts = count_shares(program, steps, world_size, multiple_of)
     dealt = np.concatenate([step.batches.indices for step in steps])
     total = len(steps) if is_exact else round(len(steps) * left / dealt.size)
     times = np.unique(dealt, return_counts=True)[1]
     has_lengths = program.length is not None
-    budget = _from_plan(program, "max_tokens")
     return Preview(
         epoch=cursor.epoch,
         world_size=world_size,
@@ -90,7 +95,7 @@ def preview(
         tokens_per_step=_least_mean_most(counts.per_step(counts.tokens)) if has_lengths else None,
         tokens_per_rank=_least_mean_most(counts.padded) if has_lengths else None,
         padding=1.0 - float(counts.tokens.sum() / max(1, counts.padded.sum())) if has_lengths else None,
-        fill=None if budget is None else _fill(program, steps, counts, budget),
+        fill=None if budget is None else _fill(program, steps, counts, budget, multiple_of),
         rank_imbalance=counts.rank_imbalance(),
         shapes=np.unique(counts.examples * 2**40 + counts.longest).size,
         adjacent_correlation=adjacent_correlation(
@@ -121,13 +126,13 @@ def _sampled(program: Program, cursor: Cursor, world_size: int) -> Iterator[Step
             yield step
 
 
-def _fill(program: Program, steps: list[Step], counts: ShareCounts, budget: int) -> float:
+def _fill(program: Program, steps: list[Step], counts: ShareCounts, budget: int, multiple_of: int) -> float:
     """Padded tokens over what the budgets of the batches would hold."""
     if program.split.batches_per_step(2) == 1:
         padded = [
-            batch.size * int(step.batches.columns[cast(str, program.length)].max())
+            step.batches.indices.size
+            * (-(-int(step.batches.columns[cast(str, program.length)].max()) // multiple_of) * multiple_of)
             for step in steps
-            for batch in [step.batches.indices]
         ]
         return float(np.mean(padded) / budget)
     return float(counts.padded.mean() / budget)
@@ -154,11 +159,6 @@ def _batch_of_each_id(program: Program, epoch: int) -> tuple[Int64, Int64]:
         before += len(batches)
     together, place = np.unique(np.concatenate(ids), return_index=True)
     return together, np.concatenate(numbers)[place]
-
-
-def _from_plan(program: Program, name: str) -> int | None:
-    found = (getattr(stage, name, None) for _, stage in reversed(program.plan.leaves()))
-    return next((value for value in found if value is not None), None)
 
 
 def _shares_of_sources(table: Table, dealt: Int64) -> dict[str, dict[str, float]]:

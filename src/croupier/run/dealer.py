@@ -76,7 +76,9 @@ class Dealer:
             "rank", rank, at_least=0, at_most=self.world_size - 1,
             fix=f"ranks of a world of {self.world_size} are 0 to {self.world_size - 1}",
         )  # fmt: skip
-        checked_int("seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank")
+        seed = checked_int(
+            "seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank"
+        )
         if not isinstance(plan, Stage) or isinstance(plan, type):
             raise BadArgument("plan", "be a stage", plan, "write chain(Shuffle(), FixedSize(32))")
         if not isinstance(table, Table):
@@ -91,12 +93,12 @@ class Dealer:
             # One rank keeps the files of what the run learns; the others keep copies in memory.
             memory=Memory(whole_plan.leaves(), table.size, writes_files=self.rank == 0),
         )  # fmt: skip
+        self._counts: dict[tuple[str, Cursor], int] = {}
         self._stand_at(Cursor(world_size=self.world_size))
         self._dealing = 0
         self._ledger = Ledger()
-        self._received_segment = 0
         self._undealt = Ledger()
-        self._counts: dict[tuple[str, Cursor], int] = {}
+        self._is_connected = False
         self._agree: Callable[[Segment], None] = _agree_with_nobody
         start, stop = self.program.epochs.bounds(0)
         if stop - start < self.world_size:
@@ -115,8 +117,7 @@ class Dealer:
         The run stands where the last deal given to :meth:`receive` leaves it, however many were asked for.
         """
         start = self._next_pass
-        if start.epoch_steps == 0 and self.program.table is not self._whole_table:
-            self.program = self.program.on_table(self._whole_table)
+        self.program.memory.begin_pass()
         self._standing = self._pass_start = start
         self._dealing = start.epoch
         self._next_pass = start.at_epoch(start.epoch)
@@ -132,6 +133,7 @@ class Dealer:
         self._standing, self._ledger = deal.cursor, deal.ledger
         if deal.cursor.epoch > deal.epoch:
             self._next_pass = self._pass_start = deal.cursor
+            self._take_grown_table()
 
     def complete(self) -> None:
         """Count the pass as received to its end: the next one deals the next epoch."""
@@ -141,7 +143,11 @@ class Dealer:
             self._stand_at(self._standing.at_epoch(self._dealing + 1))
 
     def __len__(self) -> int:
-        """Batches of this rank in the epoch that a pass deals next, or is dealing. Exact; counted once, then cached."""
+        """Batches of this rank in the epoch that a pass deals next, or is dealing; counted once, then cached.
+
+        Exact, but in two cases: where what is learned changes where batches are cut (LossWeighted before TokenBudget),
+        and for a memory cap after a change of ranks within the epoch, where it is that of a whole epoch on these ranks.
+        """
         name = ("batches", self._pass_start)
         if name not in self._counts:
             self._counts[name] = self._count_batches()
@@ -177,6 +183,11 @@ class Dealer:
 
     def observe(self, deal: Deal, signal: npt.ArrayLike) -> None:
         """Report what training observed for each id of a deal, a loss say; it acts two segments later."""
+        if self.world_size > 1 and not self._is_connected:
+            raise BadArgument(
+                "observe", "be used where ranks can exchange what they observe", f"{self.world_size} ranks alone",
+                "initialise torch.distributed before the BatchSampler, or call connect(gather, agree)",
+            )  # fmt: skip
         values = np.asarray(signal, dtype=np.float32)
         if values.shape != (len(deal),):
             raise BadArgument("signal", f"have one number for each of {len(deal)} ids", values.shape, "pass losses")
@@ -207,13 +218,18 @@ class Dealer:
         self.program, cursor, self._ledger = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0
         )
+        self._counts.clear()
         self._stand_at(cursor)
-        self._received_segment = self.program.epochs.ordinal(self._standing.epoch, self._standing.segment)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
         """Where in an epoch's order (before any grouping) each id comes, for orders that have an inverse."""
-        wanted = self._standing.epoch if epoch is None else epoch
-        return self.program.position_of(np.asarray(ids, dtype=np.int64), wanted)
+        wanted = self._standing.epoch if epoch is None else checked_int("epoch", epoch, at_least=0, fix="pass an epoch")
+        rows = np.asarray(ids)
+        if rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < self.program.table.size):
+            raise BadArgument(
+                "ids", f"be rows of the table, 0 to {self.program.table.size - 1}", ids, "pass row numbers"
+            )
+        return self.program.position_of(rows.astype(np.int64), wanted)
 
     def connect(self, gather: Gather, agree: Callable[[Segment], None]) -> None:
         """Join the ranks of a running job.
@@ -225,11 +241,19 @@ class Dealer:
         agree : callable
             Called with every segment as it is planned; raises where ranks differ.
         """
-        self.program.memory.gather, self._agree = gather, agree
+        self.program.memory.gather, self._agree, self._is_connected = gather, agree, True
 
     def _stand_at(self, cursor: Cursor) -> None:
         """Between passes: the next one begins here."""
         self._standing = self._next_pass = self._pass_start = cursor
+        self._take_grown_table()
+        self._received_segment = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
+
+    def _take_grown_table(self) -> None:
+        """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""
+        if self._pass_start.epoch_steps == 0 and self.program.table is not self._whole_table:
+            self.program = self.program.on_table(self._whole_table)
+            self._counts.clear()
 
     def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:
         program, ledger, cursor = self.program, self._ledger, start

@@ -39,7 +39,7 @@ class Epochs:
         self._plan = plan
         self._table = table
         self.tail, self.granule = _tail_of(plan, lanes)
-        self.window = -(-(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
+        self.window = -(-int(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
         self._ids_before = [0]
         self._segments_before = [0]
 
@@ -105,5 +105,5 @@ class Epochs:
 def _tail_of(plan: Chain, lanes: int) -> tuple[Tail, int]:
     for _, stage in reversed(plan.leaves()):
         if isinstance(stage, _HasTail):
-            return stage.tail, stage.batch_size * lanes
+            return stage.tail, int(stage.batch_size) * lanes
     return Tail.SHORT, 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ from croupier.errors import BadState, FeedbackTooLate
 
 __all__ = ["Gather", "Memory", "Report"]
 
+REPORT_FIELDS = ("ordinals", "places", "ids", "values")
 DELAY = 2
 """Observations of segment s act from segment s + 2 on: by then every rank has made them, whatever it prefetches."""
 
@@ -61,7 +63,8 @@ class Memory:
     def __init__(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int, *, writes_files: bool) -> None:
         self.version = 0
         self._writes_files = writes_files
-        self.gather: Gather = lambda reports: [reports]
+        self.gather: Gather = _alone
+        self._pass_version = 0
         self._reports: dict[int, list[Report]] = {}
         self._scores = [
             _Scores(path, stage, Artefact.create(rows, stage.initial_score))
@@ -84,6 +87,10 @@ class Memory:
                 level = level.setdefault(name, {})
             level[scores.path[-1]] = Learned(scores.artefact.values, self.version)
         return nested
+
+    def begin_pass(self) -> None:
+        """A pass begins: what is learned already counts from its first segment on, also where it deals one again."""
+        self._pass_version = self.version
 
     def report(self, report: Report) -> None:
         """Take note of what training observed."""
@@ -151,8 +158,7 @@ class Memory:
         """What a run that stands in segment ``ordinal`` needs; collective where ranks report on their own."""
         if not self._scores:
             return {}
-        version = max(0, ordinal - DELAY + 1)
-        version = min(version, self.version)
+        version = min(max(self._pass_version, ordinal - DELAY + 1), self.version)
         mine = [report for known, reports in self._reports.items() if known >= version for report in reports]
         everyones = sorted(
             (report for rank in self.gather(mine) for report in rank), key=lambda r: (r.ordinal, r.places[:1].tolist())
@@ -168,18 +174,36 @@ class Memory:
             },
         }
 
-    def load(self, state: dict[str, Any], *, keep_reports: bool) -> None:
+    def load(self, state: Any, *, keep_reports: bool) -> None:
         """Take over a state; one rank alone keeps its reports, or they would count once for each."""
+        try:
+            self._load(state, keep_reports=keep_reports)
+        except BadState:
+            raise
+        except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise BadState("learned", "be as state_dict() wrote it", what, "load an undamaged state") from None
+
+    def _load(self, state: dict[str, Any], *, keep_reports: bool) -> None:
         if not self._scores:
             return
+        version = operator.index(state["version"])
+        reports = {name: np.asarray(state["reports"][name]) for name in REPORT_FIELDS}
+        sizes = {values.shape for values in reports.values()}
+        if version < 0 or len(sizes) != 1 or any(reports[name].dtype.kind not in "iu" for name in REPORT_FIELDS[:3]):
+            raise BadState("learned reports", "be aligned columns of a version >= 0", sizes, "load an undamaged state")
+        ids = reports["ids"]
+        if ids.size and not 0 <= ids.min() <= ids.max() < self._scores[0].artefact.values.size:
+            raise BadState("learned reports", "be of rows of the table", f"ids up to {ids.max()}", "use its own table")
         names = {"/".join(scores.path) for scores in self._scores}
         if set(state.get("scores", {})) != names:
             raise BadState("learned scores", f"be of {sorted(names)}", sorted(state.get("scores", {})), "use its plan")
-        for scores in self._scores:
-            _load(scores, state["scores"]["/".join(scores.path)])
-        self.version = int(state["version"])
+        loaded = [_loaded(scores, state["scores"]["/".join(scores.path)]) for scores in self._scores]
+        for scores, (artefact, reference) in zip(self._scores, loaded, strict=True):
+            scores.artefact, scores.loaded = artefact, reference
+            scores.undo.clear()
+        self.version = self._pass_version = version
         self._reports = {}
-        reports = {name: np.asarray(values) for name, values in state["reports"].items()}
         for ordinal in np.unique(reports["ordinals"]).tolist() if keep_reports else ():
             here = reports["ordinals"] == ordinal
             self.report(
@@ -222,26 +246,27 @@ def _saved(scores: _Scores, version: int) -> Any:
     return values
 
 
-def _load(scores: _Scores, saved: Any) -> None:
+def _loaded(scores: _Scores, saved: Any) -> tuple[Artefact, tuple[int, str] | None]:
     rows = scores.artefact.values.size
     folder = scores.stage.artefact
     if isinstance(saved, Mapping) != (folder is not None):
         raise BadState(
             "learned scores", "be kept as when it was saved", f"artefact={folder!r}", "pass artefact= as in that run"
         )
-    scores.undo.clear()
     if folder is not None:
         version, checksum = int(saved["version"]), str(saved["checksum"])
         if version == 0 and not Artefact.version_in(folder):
-            scores.artefact = Artefact.create(rows, scores.stage.initial_score)
-        else:
-            scores.artefact = Artefact.read(folder, rows, version, checksum)
-        scores.loaded = (version, checksum)
-        return
+            return Artefact.create(rows, scores.stage.initial_score), (version, checksum)
+        return Artefact.read(folder, rows, version, checksum), (version, checksum)
     values = np.asarray(saved, dtype=np.float32)
-    if values.shape != (rows,):
-        raise BadState("learned scores", f"have {rows} rows", values.shape, "use the table of that run")
-    scores.artefact = Artefact(values.copy())
+    if values.shape != (rows,) or not np.all(np.isfinite(values)):
+        raise BadState("learned scores", f"be {rows} finite numbers", values.shape, "use the table of that run")
+    return Artefact(values.copy()), None
+
+
+def _alone(reports: list[Report]) -> list[list[Report]]:
+    """What a run of one rank exchanges."""
+    return [reports]
 
 
 def _joined(arrays: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:

@@ -65,6 +65,7 @@ class Program:
         self.epochs = Epochs(plan, table, lanes)
         self.length = self._length_column()
         self._prepared_for(0)
+        self.plan_description = describe(plan)
 
     def on_table(self, table: Table) -> Program:
         """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
@@ -76,11 +77,6 @@ class Program:
         if lanes == self.lanes:
             return self
         return Program(self.plan, self.table, seed=self.seed, split=self.split, lanes=lanes, memory=self.memory)
-
-    @cached_property
-    def plan_description(self) -> Any:
-        """What a state of this run is matched by."""
-        return describe(self.plan)
 
     @cached_property
     def table_fingerprint(self) -> dict[str, Any]:
@@ -96,6 +92,11 @@ class Program:
                 self._segments.pop(next(iter(self._segments)))
             self._segments[name] = self._plan(epoch, number)
         return self._segments[name]
+
+    def forget_plans(self) -> None:
+        """Plan anew what is asked for: the scores have changed under a version that plans were kept by."""
+        self._segments.clear()
+        self._batch_counts.clear()
 
     def batch_counts(self, epoch: int) -> Iterator[int]:
         """Batches of each segment of the epoch, in turn; planned once, then remembered."""
@@ -130,10 +131,14 @@ class Program:
         ]
         context = self.context(epoch, number)
         batches = self.plan.regroup(_as_one_batch(parts), context)
-        batches = self.split.arrange(batches, self.lanes, context.key.child("split", epoch, number))
         fault = batches.fault()
+        if fault is None and batches.indices.size:
+            least, most = int(batches.indices.min()), int(batches.indices.max())
+            if least < 0 or most >= self.table.size:
+                fault = f"ids from {least} to {most} for {self.table.size} rows"
         if fault is not None:
             raise BadArgument("plan", "give well-formed batches", fault, "mend the plan method of your stage")
+        batches = self.split.arrange(batches, self.lanes, context.key.child("split", epoch, number))
         if number == self.epochs.segments(epoch) - 1:
             batches = batches.with_ledger(self.epochs.tail_ledger(epoch))
         return self._sealed(epoch, number, batches)
@@ -175,7 +180,9 @@ class Program:
         return self._prepared[name]
 
     def _length_column(self) -> str | None:
-        named = [getattr(stage, "length", None) for _, stage in self.plan.leaves()]
+        # The budget's own column first: it is what tokens are counted in.
+        leaves = sorted((stage for _, stage in self.plan.leaves()), key=lambda stage: not hasattr(stage, "max_tokens"))
+        named = [getattr(stage, "length", None) for stage in leaves]
         named += [getattr(self.split, "length", None), "length"]
         return next((name for name in cast("list[Any]", named) if name is not None and name in self.table), None)
 

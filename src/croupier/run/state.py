@@ -52,7 +52,10 @@ def read_state(
         raise BadState("checksum", f"be {digest(whole)}", state["checksum"], "the file is damaged: load another")
     cursor = Cursor.from_dict(state["cursor"])
     _check_same("plan", state["plan"], program.plan_description)
-    program = program.with_lanes(state["run"]["lanes"])
+    lanes = state["run"].get("lanes")
+    if type(lanes) is not int or not 1 <= lanes < 2**31:
+        raise BadState("run.lanes", "be an integer >= 1", lanes, "load an undamaged state")
+    program = program.with_lanes(lanes)
     _check_same("run", state["run"], _run_arguments(program))
     program = _on_saved_table(program, table, state["table"])
     if cursor.segment >= program.epochs.segments(cursor.epoch):
@@ -60,6 +63,7 @@ def read_state(
             "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
         )
     program.memory.load(state["learned"], keep_reports=keep_reports)
+    program.forget_plans()
     size = program.segment(cursor.epoch, cursor.segment).batches.indices.size
     if cursor.consumed > size:
         raise BadState("cursor.consumed", f"be <= {size}", cursor.consumed, "it is damaged")

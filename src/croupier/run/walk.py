@@ -69,9 +69,9 @@ def walk(
             ledger += segment.batches.ledger
         begin = cursor.anchor if number == cursor.segment else 0
         fresh = _spans(segment, begin)
+        dropped = 0
         if number == last:
             waiting, fresh, dropped = _even_end(program, waiting, fresh, world_size)
-            ledger += Ledger.of("split", "left out: fewer than ranks", dropped)
         spans = waiting + [span for span in fresh if number != cursor.segment or span.high > cursor.consumed]
         full = len(spans) - len(spans) % per_step
         end = full if number < last else len(spans)
@@ -80,9 +80,12 @@ def walk(
             cursor = _moved(cursor, step)
             if number == last and first + per_step >= end:
                 cursor = cursor.at_epoch(epoch + 1)
+                ledger += Ledger.of("split", "left out: fewer than ranks", dropped)
             yield Step(_joined(step), cursor, ledger, step)
             ledger = Ledger()
         waiting = spans[full:]
+        if number == last and end == 0:
+            ledger += Ledger.of("split", "left out: fewer than ranks", dropped)
     return ledger
 
 
@@ -185,11 +188,15 @@ def _moved(cursor: Cursor, step: list[_Span]) -> Cursor:
             tokens += int(span.segment.tokens_before[span.high] - span.segment.tokens_before[first.low])
             first = following or first
     end = step[-1]
+    anchor = cursor.anchor
+    if end.segment.number != cursor.segment:
+        # The first step boundary in the segment entered: its start, unless the step began in the one before.
+        anchor = 0 if step[0].segment is end.segment else end.high
     return Cursor(
         epoch=cursor.epoch,
         segment=end.segment.number,
         consumed=end.high,
-        anchor=end.high if end.segment.number != cursor.segment else cursor.anchor,
+        anchor=anchor,
         world_size=cursor.world_size,
         samples=cursor.samples + samples,
         tokens=cursor.tokens + tokens,

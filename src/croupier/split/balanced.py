@@ -120,19 +120,20 @@ class Balanced:
         return Shares(tuple(mine), shares - sizes.size)
 
     def _with_even_end(self, batches: Batches) -> Batches:
-        """Move the last cut so that the larger of the last two batches is as small as it can be.
+        """Where few ids are left for the last batch, too few for many ranks, move its cut forward.
 
-        What is left at the end of a segment may be a handful of ids, too few for many ranks.
+        The larger of the last two becomes as small as it can be, in padded tokens, and neither gets more ids than the
+        one before had.
         """
-        if len(batches) < 2:
+        if len(batches) < 2 or 2 * batches.sizes[-1] >= batches.sizes[-2]:
             return batches
-        begin, _, end = batches.offsets[-3:].tolist()
-        left = np.arange(1, end - begin, dtype=np.int64)
+        begin, cut, end = batches.offsets[-3:].tolist()
+        left = np.arange(max(1, end - cut), cut - begin + 1, dtype=np.int64)
         lengths = batches.columns.get(self.length)
         longest_left = longest_right = np.ones(left.size, dtype=np.int64)
         if lengths is not None:
-            longest_left = np.maximum.accumulate(lengths[begin : end - 1])
-            longest_right = np.maximum.accumulate(lengths[begin + 1 : end][::-1])[::-1]
+            longest_left = np.maximum.accumulate(lengths[begin:end])[left - 1]
+            longest_right = np.maximum.accumulate(lengths[begin:end][::-1])[::-1][left]
         largest = np.maximum(left * longest_left, (end - begin - left) * longest_right)
         offsets = batches.offsets.copy()
         offsets[-2] = begin + left[np.argmin(largest)]

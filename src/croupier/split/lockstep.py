@@ -58,7 +58,7 @@ class Lockstep:
 
     def lanes_for(self, world_size: int) -> int:
         """The lanes given, else the world size."""
-        return self.lanes or world_size
+        return int(self.lanes or world_size)
 
     def arrange(self, batches: Batches, lanes: int, key: Key) -> Batches:
         """Fill the lanes, then deal the groups in random order where that is allowed."""

@@ -68,6 +68,11 @@ class Loader:
                 raise BadArgument(name, "be left to the plan", dataloader_arguments[name], "put it into the chain")
         if dataloader_arguments.get("in_order", True) is not True:
             raise BadArgument("in_order", "be True", False, "batches that overtake others cannot be resumed")
+        rows = batch_sampler.dealer.program.table.size
+        if hasattr(dataset, "__len__") and len(dataset) < rows:
+            raise BadArgument(
+                "dataset", f"have the {rows} rows of the table", f"{len(dataset)} rows", "pass its own table"
+            )
         self.batch_sampler = batch_sampler
         self._feed = _Feed(batch_sampler.dealer, with_facts=isinstance(dataset, WithFacts))
         self._dataloader: DataLoader[Any] = DataLoader(dataset, batch_sampler=self._feed, **dataloader_arguments)
