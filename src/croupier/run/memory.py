@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.artefact import Artefact
 from croupier.core.batches import Int64
 from croupier.core.stage import Learned, Learning, Stage
 from croupier.errors import BadState, FeedbackTooLate
+from croupier.run.learned_scores import DELAY, LearnedScores
 
 __all__ = ["Gather", "Memory", "Report"]
 
 REPORT_FIELDS = ("ordinals", "places", "ids", "values")
-DELAY = 2
-"""Observations of segment s act from segment s + 2 on: by then every rank has made them, whatever it prefetches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +34,6 @@ Gather = Callable[[list[Report]], list[list[Report]]]
 """Exchange reports: called by every rank at the same boundary, returns what each rank passed, by rank."""
 
 
-@dataclass(slots=True)
-class _Scores:
-    path: tuple[str, ...]
-    stage: Learning
-    artefact: Artefact
-    loaded: tuple[int, str] | None = None
-    """Version and checksum of a file that a state referred to; the file itself is touched at the first new version."""
-    undo: list[_Applied] = field(default_factory=list["_Applied"])
-
-
-@dataclass(frozen=True, slots=True)
-class _Applied:
-    ordinal: int
-    ids: Int64
-    old: npt.NDArray[np.float32]
-    checksum_before: str
-
-
 class Memory:
     """The learned state of a run.
 
@@ -66,11 +46,7 @@ class Memory:
         self.gather: Gather = _alone
         self._pass_version = 0
         self._reports: dict[int, list[Report]] = {}
-        self._scores = [
-            _Scores(path, stage, Artefact.create(rows, stage.initial_score))
-            for path, stage in leaves
-            if isinstance(stage, Learning)
-        ]
+        self._scores = [LearnedScores(path, stage, rows) for path, stage in leaves if isinstance(stage, Learning)]
 
     @property
     def learns(self) -> bool:
@@ -81,7 +57,8 @@ class Memory:
         """The scores as nested mappings by stage name, for a context."""
         nested: dict[str, Any] = {}
         for scores in self._scores:
-            self._check_unused(scores)
+            if self._writes_files:
+                scores.check_folder_is_ours()
             level = nested
             for name in scores.path[:-1]:
                 level = level.setdefault(name, {})
@@ -125,32 +102,9 @@ class Memory:
         ids = np.concatenate([report.ids for report in reports])[dealt]
         values = np.concatenate([report.values for report in reports])[dealt]
         for scores in self._scores:
-            self._take_file(scores)
-            observation = scores.stage.observe(scores.artefact.values, ids, values)
-            before = scores.artefact.checksum
-            old = scores.artefact.apply(ordinal + 1, observation.ids, observation.values)
-            scores.undo.append(_Applied(ordinal, observation.ids, old, before))
-            del scores.undo[: -2 * DELAY]
-
-    def _check_unused(self, scores: _Scores) -> None:
-        folder = scores.stage.artefact
-        if folder is None or scores.loaded is not None or scores.artefact.folder is not None:
-            return
-        if self._writes_files and (reached := Artefact.version_in(folder)):
-            raise BadState(
-                f"artefact {folder}", "be empty at the start of a run", f"version {reached} of an earlier run",
-                "load that run's state, or choose another folder",
-            )  # fmt: skip
-
-    def _take_file(self, scores: _Scores) -> None:
-        """Begin to write a stage's file: that of a new run, or an old one gone back to what was loaded."""
-        folder = scores.stage.artefact
-        if folder is None or not self._writes_files or scores.artefact.folder is not None:
-            return
-        opened = Artefact.open(folder, scores.artefact.values.size, scores.stage.initial_score)
-        if scores.loaded is not None:
-            opened.roll_back(*scores.loaded)
-        scores.artefact = opened
+            if self._writes_files:
+                scores.take_file()
+            scores.apply(ordinal, ids, values)
 
     # Checkpoints.
 
@@ -165,7 +119,7 @@ class Memory:
         )
         return {
             "version": version,
-            "scores": {"/".join(scores.path): _saved(scores, version) for scores in self._scores},
+            "scores": {"/".join(scores.path): scores.saved_at(version) for scores in self._scores},
             "reports": {
                 "ordinals": np.repeat([r.ordinal for r in everyones], [r.ids.size for r in everyones]).astype(np.int64),
                 "places": _joined([r.places for r in everyones], np.int64),
@@ -198,10 +152,8 @@ class Memory:
         names = {"/".join(scores.path) for scores in self._scores}
         if set(state.get("scores", {})) != names:
             raise BadState("learned scores", f"be of {sorted(names)}", sorted(state.get("scores", {})), "use its plan")
-        loaded = [_loaded(scores, state["scores"]["/".join(scores.path)]) for scores in self._scores]
-        for scores, (artefact, reference) in zip(self._scores, loaded, strict=True):
-            scores.artefact, scores.loaded = artefact, reference
-            scores.undo.clear()
+        for scores, found in [(s, s.found(state["scores"]["/".join(s.path)])) for s in self._scores]:
+            scores.go_on_with(found)
         self.version = self._pass_version = version
         self._reports = {}
         for ordinal in np.unique(reports["ordinals"]).tolist() if keep_reports else ():
@@ -230,38 +182,6 @@ class Memory:
         """Drop reports that no checkpoint of a run standing in this segment can need."""
         for old in [known for known in self._reports if known < ordinal - DELAY]:
             del self._reports[old]
-
-
-def _saved(scores: _Scores, version: int) -> Any:
-    """What a state holds of these scores at a version: all of them, or which version of the file they are."""
-    later = [applied for applied in scores.undo if applied.ordinal >= version]
-    if scores.stage.artefact is not None:
-        checksum = later[0].checksum_before if later else scores.artefact.checksum
-        reached = max((applied.ordinal + 1 for applied in scores.undo if applied.ordinal < version), default=None)
-        kept = scores.loaded[0] if scores.loaded is not None else 0
-        return {"version": kept if reached is None else reached, "checksum": checksum}
-    values = scores.artefact.values.copy()
-    for applied in reversed(later):
-        values[applied.ids] = applied.old
-    return values
-
-
-def _loaded(scores: _Scores, saved: Any) -> tuple[Artefact, tuple[int, str] | None]:
-    rows = scores.artefact.values.size
-    folder = scores.stage.artefact
-    if isinstance(saved, Mapping) != (folder is not None):
-        raise BadState(
-            "learned scores", "be kept as when it was saved", f"artefact={folder!r}", "pass artefact= as in that run"
-        )
-    if folder is not None:
-        version, checksum = int(saved["version"]), str(saved["checksum"])
-        if version == 0 and not Artefact.version_in(folder):
-            return Artefact.create(rows, scores.stage.initial_score), (version, checksum)
-        return Artefact.read(folder, rows, version, checksum), (version, checksum)
-    values = np.asarray(saved, dtype=np.float32)
-    if values.shape != (rows,) or not np.all(np.isfinite(values)):
-        raise BadState("learned scores", f"be {rows} finite numbers", values.shape, "use the table of that run")
-    return Artefact(values.copy()), None
 
 
 def _alone(reports: list[Report]) -> list[list[Report]]:
