@@ -80,3 +80,19 @@ def test_prepared_facts_are_made_once_for_the_run_or_for_each_epoch(monkeypatch)
         list(dealer)
     assert made.count("length_buckets") == 1
     assert 3 <= made.count("shard_shuffle") <= 4
+
+
+@dataclass(frozen=True)
+class Lending:
+    column: np.ndarray
+    name: str = "lending"
+
+    def plan(self, batches, context):
+        return batches.with_columns(lent=self.column)
+
+
+def test_an_array_that_a_stage_lends_stays_writable_and_its_deal_is_not():
+    column = np.arange(3.0)
+    deal = cr.Dealer(cr.chain(cr.Sequential(), Lending(column), cr.FixedSize(3)), cr.Table(size=3), seed=0).first()
+    column[0] = 5.0
+    assert not deal.columns["lent"].flags.writeable

@@ -59,7 +59,7 @@ def test_few_ids_meet_their_policy(world):
         assert len(deals(plan, table, world)[1]) == 2
         return
     with pytest.raises(TooFewIds, match=r"ends with \d+ ids in \d+ batches for . ranks.*few_ids=FewIds.DROP.*Repeat"):
-        deals(plan, table, world)
+        cr.Dealer(plan, table, seed=1, world_size=world)
     dealers, steps = deals(plan, table, world, cr.Lockstep(few_ids=cr.FewIds.DROP))
     assert sum(len(deal) for step in steps for deal in step) == 16 - left
     assert dealers[0].ledger.ids("left out: fewer than ranks") == left
@@ -69,6 +69,8 @@ def test_few_ids_meet_their_policy(world):
     assert len(padding) == world - left
     assert {deal.loss_scale for deal in padding} == {0.0}
     assert dealers[0].ledger.ids("repeated as padding") == world - left
+    said = cr.preview(plan, table, seed=1, world_size=world, split=cr.Lockstep(few_ids=cr.FewIds.PAD)).ledger
+    assert said == dealers[0].ledger
 
 
 def test_bad_arguments_are_refused():

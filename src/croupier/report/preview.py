@@ -107,7 +107,7 @@ def preview(
         repeats=(int(times.min()), int(times.max())),
         rows_not_dealt=table.size - times.size if is_exact and resume is None and times.size < table.size else None,
         shares=_shares_of_sources(table, dealt),
-        ledger=sum((step.ledger for step in steps), Ledger()),
+        ledger=sum((step.ledger for step in steps), _padding_of(program, steps, world_size)),
         prepare_seconds=prepare_seconds,
         prepare_bytes=_bytes_of(program.context(cursor.epoch).prepared),
         ids_per_second=dealt.size / seconds,
@@ -124,6 +124,11 @@ def _sampled(program: Program, cursor: Cursor, world_size: int) -> Iterator[Step
             if step.cursor.segment != number or step.cursor.epoch != cursor.epoch:
                 break
             yield step
+
+
+def _padding_of(program: Program, steps: list[Step], world_size: int) -> Ledger:
+    padded = sum(program.split.share(step.batches, world_size, 0).padding_shares for step in steps)
+    return Ledger.of("split", "repeated as padding", padded)
 
 
 def _fill(program: Program, steps: list[Step], counts: ShareCounts, budget: int, multiple_of: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,17 @@ import numpy.typing as npt
 from croupier.core.chain import Chain, chain
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
+from croupier.core.policies import Tail
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_step
 from croupier.run.memory import Gather, Memory, Report
 from croupier.run.program import Program, Segment
 from croupier.run.state import read_state, write_state
-from croupier.run.walk import count_steps, walk
+from croupier.run.walk import walk
 from croupier.split.lockstep import Lockstep
 
 __all__ = ["Dealer"]
@@ -100,9 +101,7 @@ class Dealer:
         self._undealt = Ledger()
         self._is_connected = False
         self._agree: Callable[[Segment], None] = _agree_with_nobody
-        start, stop = self.program.epochs.bounds(0)
-        if stop - start < self.world_size:
-            chosen.recut(np.array([stop - start]), self.world_size)
+        self._check_tail(chosen)
 
     def __iter__(self) -> Iterator[Deal]:
         """Deal the batches of one epoch, or what is left of it after a state was loaded."""
@@ -150,7 +149,7 @@ class Dealer:
         """
         name = ("batches", self._pass_start)
         if name not in self._counts:
-            self._counts[name] = self._count_batches()
+            self._counts[name] = count_batches(self.program, self._pass_start, self.world_size)
         return self._counts[name]
 
     @property
@@ -249,6 +248,14 @@ class Dealer:
         self._take_grown_table()
         self._received_segment = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
 
+    def _check_tail(self, split: Split) -> None:
+        """Refuse now what the table's size alone tells would be refused at the end of an epoch."""
+        start, stop = self.program.epochs.bounds(0)
+        if stop - start < self.world_size:
+            split.recut(np.array([stop - start]), self.world_size)
+        elif self.program.epochs.batch_size == 1 and self.program.epochs.tail is Tail.SHORT:
+            split.recut(np.ones(self.world_size + (stop - start) % self.world_size, np.int64), self.world_size)
+
     def _take_grown_table(self) -> None:
         """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""
         if self._pass_start.epoch_steps == 0 and self.program.table is not self._whole_table:
@@ -281,16 +288,6 @@ class Dealer:
         segment = self.program.segment(epoch, number)
         self._agree(segment)
         return segment
-
-    def _count_batches(self) -> int:
-        program = self.program
-        steady = program.split.steady_micro_batches
-        if steady is not None:
-            return self.steps_per_epoch * steady
-        # The cap decides how many micro-batches each step takes: every step is cut, for this number of ranks.
-        start = self._pass_start.at_epoch(self._pass_start.epoch)
-        steps = walk(program, replace(start, world_size=self.world_size), self.world_size, program.segment)
-        return sum(len(program.split.share(step.batches, self.world_size, self.rank).mine) for step in steps)
 
 
 def _agree_with_nobody(segment: Segment) -> None:

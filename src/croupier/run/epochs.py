@@ -29,6 +29,8 @@ class Epochs:
     Attributes
     ----------
     tail : Tail
+    batch_size : int
+        Ids of a batch, where all are of one size; else 0.
     granule : int
         Ids of a full step, where batches are of one size; else 1.
     window : int
@@ -38,7 +40,8 @@ class Epochs:
     def __init__(self, plan: Chain, table: Table, lanes: int) -> None:
         self._plan = plan
         self._table = table
-        self.tail, self.granule = _tail_of(plan, lanes)
+        self.tail, self.batch_size = _tail_of(plan)
+        self.granule = self.batch_size * lanes if self.batch_size else 1
         self.window = -(-int(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
         self._ids_before = [0]
         self._segments_before = [0]
@@ -102,8 +105,8 @@ class Epochs:
         return Ledger.of("tail", event, left)
 
 
-def _tail_of(plan: Chain, lanes: int) -> tuple[Tail, int]:
+def _tail_of(plan: Chain) -> tuple[Tail, int]:
     for _, stage in reversed(plan.leaves()):
         if isinstance(stage, _HasTail):
-            return stage.tail, int(stage.batch_size) * lanes
-    return Tail.SHORT, 1
+            return stage.tail, int(stage.batch_size)
+    return Tail.SHORT, 0

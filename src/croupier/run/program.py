@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.chain import Chain
@@ -151,10 +152,12 @@ class Program:
                 lengths = gathered_lengths(self.table, self.length, batches.indices)
                 batches = batches.with_columns(**{self.length: lengths})
             np.cumsum(batches.columns[self.length], out=tokens_before[1:])
-        # Deals are views of these arrays: nobody may write to them.
-        for values in (batches.indices, batches.offsets, *batches.columns.values()):
-            values.setflags(write=False)
-        return Segment(epoch, number, batches, tokens_before)
+        # Deals are parts of these arrays, so nobody may write to them; a stage's own array stays as it is.
+        columns = {name: _read_only(values) for name, values in batches.columns.items()}
+        sealed = replace(
+            batches, indices=_read_only(batches.indices), offsets=_read_only(batches.offsets), columns=columns
+        )
+        return Segment(epoch, number, sealed, tokens_before)
 
     def _order_context(self, inner_epoch: int, epoch: int, number: int) -> Context:
         if inner_epoch == epoch:
@@ -197,6 +200,12 @@ class Program:
         if inverse is None or not isinstance(part, Order):
             raise BadArgument("order", "have an inverse", part, "Sequential, Shuffle, ShardShuffle and Selection have")
         return inverse(ids, context)
+
+
+def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = values.view()
+    view.setflags(write=False)
+    return view
 
 
 def _as_one_batch(parts: list[Batches]) -> Batches:

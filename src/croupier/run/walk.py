@@ -13,12 +13,11 @@ from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.run.program import Program, Segment
-from croupier.run.progress import with_progress
 
-__all__ = ["Step", "count_steps", "walk"]
+__all__ = ["Span", "Step", "even_end", "spans_of", "walk"]
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """A batch of the flat order: ids ``low`` to ``high`` of a segment."""
 
     segment: Segment
@@ -34,7 +33,7 @@ class Step:
     cursor: Cursor
     ledger: Ledger
     """What happened to ids since the step before."""
-    spans: list[_Span]
+    spans: list[Span]
 
     @property
     def places(self) -> Int64:
@@ -61,17 +60,17 @@ def walk(
         cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
     epoch, last = cursor.epoch, program.epochs.segments(cursor.epoch) - 1
     per_step = program.split.batches_per_step(world_size)
-    waiting: list[_Span] = []
+    waiting: list[Span] = []
     ledger = Ledger()
     for number in range(cursor.segment, last + 1):
         segment = segment_at(epoch, number)
         if not (number == cursor.segment and cursor.consumed):
             ledger += segment.batches.ledger
         begin = cursor.anchor if number == cursor.segment else 0
-        fresh = _spans(segment, begin)
+        fresh = spans_of(segment, begin)
         dropped = 0
         if number == last:
-            waiting, fresh, dropped = _even_end(program, waiting, fresh, world_size)
+            waiting, fresh, dropped = even_end(program, waiting, fresh, world_size)
         spans = waiting + [span for span in fresh if number != cursor.segment or span.high > cursor.consumed]
         full = len(spans) - len(spans) % per_step
         end = full if number < last else len(spans)
@@ -89,38 +88,9 @@ def walk(
     return ledger
 
 
-def count_steps(program: Program, cursor: Cursor, world_size: int) -> int:
-    """Steps of the whole epoch: those dealt up to the cursor and those still to come."""
-    if cursor.world_size != world_size:
-        cursor = replace(cursor, world_size=world_size, anchor=cursor.consumed)
-    epoch, last = cursor.epoch, program.epochs.segments(cursor.epoch) - 1
-    per_step = program.split.batches_per_step(world_size)
-    counts = list(with_progress(program.batch_counts(epoch), last + 1, "counting the batches of an epoch"))
-    waiting: list[_Span] = []
-    dealt = 0
-    if cursor.segment < last:
-        first = _spans(program.segment(epoch, cursor.segment), cursor.anchor)
-        dealt = sum(span.high <= cursor.consumed for span in first)
-        left_over = (len(first) + sum(counts[cursor.segment + 1 : last])) % per_step
-        # Fewer batches in a segment than a step takes: the last segments are looked at one by one.
-        number = last - 1
-        while len(waiting) < left_over:
-            begin = cursor.anchor if number == cursor.segment else 0
-            waiting = _spans(program.segment(epoch, number), begin) + waiting
-            number -= 1
-        waiting = waiting[len(waiting) - left_over :]
-        before = len(first) + sum(counts[cursor.segment + 1 : last]) - left_over - dealt
-        fresh = _spans(program.segment(epoch, last), 0)
-        waiting, fresh, _ = _even_end(program, waiting, fresh, world_size)
-        return cursor.epoch_steps + (before + len(waiting)) // per_step + -(-len(fresh) // per_step)
-    fresh = _spans(program.segment(epoch, last), cursor.anchor)
-    _, fresh, _ = _even_end(program, [], fresh, world_size)
-    return cursor.epoch_steps + -(-sum(span.high > cursor.consumed for span in fresh) // per_step)
-
-
-def _even_end(
-    program: Program, waiting: list[_Span], fresh: list[_Span], world_size: int
-) -> tuple[list[_Span], list[_Span], int]:
+def even_end(
+    program: Program, waiting: list[Span], fresh: list[Span], world_size: int
+) -> tuple[list[Span], list[Span], int]:
     """Cut the last batches of an epoch so that the ranks get equal counts.
 
     The step that began in earlier segments is filled up first, so that the cut depends on what follows an anchor alone
@@ -136,19 +106,20 @@ def _even_end(
     return waiting, fresh, dropped
 
 
-def _spans(segment: Segment, begin: int) -> list[_Span]:
+def spans_of(segment: Segment, begin: int) -> list[Span]:
+    """The batches of a segment from a place on; the first is cut there if the place lies within it."""
     offsets = segment.batches.offsets
     cuts = [begin, *offsets[offsets > begin].tolist()] if begin else offsets.tolist()
-    return [_Span(segment, low, high) for low, high in pairwise(cuts)]
+    return [Span(segment, low, high) for low, high in pairwise(cuts)]
 
 
-def _recut(program: Program, spans: list[_Span], world_size: int) -> tuple[list[_Span], int]:
+def _recut(program: Program, spans: list[Span], world_size: int) -> tuple[list[Span], int]:
     sizes = np.array([span.high - span.low for span in spans], dtype=np.int64)
     recut = program.split.recut(sizes, world_size)
     if np.array_equal(recut.sizes, sizes):
         return spans, 0
     # New sizes keep the ids in place, so each new batch lies in one run of ids of one segment.
-    pieces: list[_Span] = []
+    pieces: list[Span] = []
     source = iter(spans)
     segment, place, end = spans[0].segment, spans[0].low, spans[0].low
     for size in recut.sizes.tolist():
@@ -158,12 +129,12 @@ def _recut(program: Program, spans: list[_Span], world_size: int) -> tuple[list[
         while place + size > end:
             span = next(source)
             end = span.high
-        pieces.append(_Span(segment, place, place + size))
+        pieces.append(Span(segment, place, place + size))
         place += size
     return pieces, recut.dropped_ids
 
 
-def _joined(step: list[_Span]) -> Batches:
+def _joined(step: list[Span]) -> Batches:
     parts: list[Batches] = []
     first = 0
     while first < len(step):
@@ -178,7 +149,7 @@ def _joined(step: list[_Span]) -> Batches:
     return concatenate(parts)
 
 
-def _moved(cursor: Cursor, step: list[_Span]) -> Cursor:
+def _moved(cursor: Cursor, step: list[Span]) -> Cursor:
     samples = tokens = 0
     first = step[0]
     for span, following in zip(step, [*step[1:], None], strict=True):
