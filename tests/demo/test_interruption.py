@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from croupier.demo import interruption
 from croupier.demo.interruption import interrupt_and_resume
 
 
-def test_a_killed_rank_and_another_number_of_ranks_deal_each_id_once(tmp_path, library):
+def test_a_killed_rank_and_another_number_of_ranks_deal_each_id_once(tmp_path, monkeypatch, library):
+    monkeypatch.chdir(tmp_path)  # the folder is a relative one by default
     corpus = library.take(np.arange(1200))
     said = []
-    done = interrupt_and_resume(tmp_path, corpus, 1024, ranks=(2, 1), tick=said.append)
+    done = interrupt_and_resume(Path("here"), corpus, 1024, ranks=(2, 1), tick=said.append)
     assert done.audit["exactly_once"], done.audit
     assert done.audit["ranks_agree"]
     assert done.audit["world_sizes"] == [2, 1]

@@ -31,7 +31,8 @@ def train_rank(folder: Path, rank: int, world_size: int, generation: int, corpus
     """
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    rendezvous = f"file://{folder / f'rendezvous-{generation}'}"
+    # An absolute path: in a file:// address the first part of a relative one would be a host.
+    rendezvous = (folder / f"rendezvous-{generation}").resolve().as_uri()
     dist.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=world_size)
     model = LanguageModel()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
