@@ -3,7 +3,9 @@ from __future__ import annotations
 import doctest
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent
 
@@ -13,6 +15,23 @@ def test_what_the_pages_show_is_what_happens(page: str):
     failed, tried = doctest.testfile(str(ROOT / page), module_relative=False)
     assert tried > 20
     assert failed == 0
+
+
+def test_the_eight_lines_of_the_readme_run(tmp_path: Path):
+    """With a small dataset and workers that this process can start; the rest is as printed."""
+    block = (ROOT / "README.md").read_text().split("```python")[1].split("```")[0]
+    lengths = np.random.default_rng(0).integers(1, 2000, 300)
+    names = {
+        "token_counts": lengths,
+        "dataset": [torch.zeros(1)] * 300,
+        "model": torch.nn.Linear(1, 1),
+        "path": tmp_path / "checkpoint.pt",
+        "torch": torch,
+    }
+    exec(block.replace("num_workers=8", "num_workers=0"), names)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["data"]
+    assert state["cursor"]["samples"] == 300
+    names["loader"].load_state_dict(state)
 
 
 def test_links_lead_somewhere():
