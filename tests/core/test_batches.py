@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from croupier import Batches, Ledger
 from croupier.core.batches import concatenate
+from croupier.errors import BadArgument
 
 sizes_strategy = st.lists(st.integers(0, 5), max_size=8)
 
@@ -55,3 +56,17 @@ def test_faults_are_named(batches, fault):
 def test_a_batch_out_of_range_is_refused():
     with pytest.raises(IndexError, match="batch 1 of 1"):
         Batches.of([1])[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (([0.5],), r"indices must be a list of integers, got \[0.5\]"),
+        (([[1]],), "indices must be a list of integers"),
+        (([1, 2], [5]), r"sizes must be >= 0 and sum to the 2 ids, got \[5\]"),
+        (([1, 2], [3, -1]), "sizes must be >= 0 and sum to the 2 ids"),
+    ],
+)
+def test_what_is_no_ragged_array_is_refused(arguments, text):
+    with pytest.raises(BadArgument, match=text):
+        Batches.of(*arguments)

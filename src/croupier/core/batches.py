@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.ledger import Ledger
+from croupier.errors import BadArgument
 
 __all__ = ["Batches", "Int64"]
 
@@ -50,8 +51,12 @@ class Batches:
     @classmethod
     def of(cls, indices: npt.ArrayLike, sizes: npt.ArrayLike | None = None) -> Self:
         """Batches of the given sizes, or one batch of all."""
-        ids = np.asarray(indices, dtype=np.int64)
-        counts = np.asarray([ids.size] if sizes is None else sizes, dtype=np.int64)
+        ids = _whole("indices", indices)
+        counts = _whole("sizes", [ids.size] if sizes is None else sizes)
+        if counts.sum() != ids.size or (counts < 0).any():
+            raise BadArgument(
+                "sizes", f"be >= 0 and sum to the {ids.size} ids", counts.tolist(), "give one size a batch"
+            )
         return cls(ids, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
 
     def __len__(self) -> int:
@@ -131,3 +136,10 @@ def concatenate(parts: Sequence[Batches]) -> Batches:
         ledger=sum((part.ledger for part in parts), Ledger()),
         interchangeable=any(part.interchangeable for part in parts),
     )
+
+
+def _whole(name: str, values: npt.ArrayLike) -> Int64:
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise BadArgument(name, "be a list of integers", values, "pass row numbers and counts")
+    return array.astype(np.int64, copy=False)

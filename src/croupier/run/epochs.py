@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from croupier.core.chain import Chain
 from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail
+from croupier.core.stage import Order
 from croupier.core.table import Table
 from croupier.errors import TooFewIds
 
@@ -38,7 +39,8 @@ class Epochs:
     """
 
     def __init__(self, plan: Chain, table: Table, lanes: int) -> None:
-        self._plan = plan
+        plan.epoch_size(table, 0)  # refuses a plan that does not begin with an order
+        self._order = cast(Order, plan.leaves()[0][1])
         self._table = table
         self.tail, self.batch_size = _tail_of(plan)
         self.granule = self.batch_size * lanes if self.batch_size else 1
@@ -48,7 +50,7 @@ class Epochs:
 
     def size(self, epoch: int) -> int:
         """Positions the order has in this epoch."""
-        return self._plan.epoch_size(self._table, epoch)
+        return self._order.epoch_size(self._table, epoch)
 
     def ids_before(self, epoch: int) -> int:
         """Positions of all epochs before this one."""
