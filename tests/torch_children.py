@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -60,3 +62,4 @@ def deal_with_different_seeds(rank, world_size, folder):
     sampler = BatchSampler(cr.chain(cr.Shuffle(), cr.FixedSize(4)), cr.Table(size=96), seed=rank)
     with pytest.raises(RanksDisagree, match=r"ranks planned different batches.*give every rank the same seed, plan"):
         next(iter(sampler))
+    Path(folder, f"refused-{rank}").touch()

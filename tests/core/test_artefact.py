@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from croupier.core import artefact
 from croupier.core.artefact import Artefact
 from croupier.errors import BadState
 
@@ -13,11 +14,11 @@ def scores(*values: float) -> np.ndarray:
 
 def stepped(folder, versions: int = 3) -> list[tuple[list[float], str]]:
     """An artefact of four rows and what it held at each version."""
-    artefact = Artefact.open(folder, 4, 1.0)
-    history = [(artefact.values.tolist(), artefact.checksum)]
+    stored = Artefact.open(folder, 4, 1.0)
+    history = [(stored.values.tolist(), stored.checksum)]
     for version in range(1, versions + 1):
-        artefact.apply(version, np.array([0, version]), scores(version * 10.0, version * 11.0))
-        history.append((artefact.values.tolist(), artefact.checksum))
+        stored.apply(version, np.array([0, version]), scores(version * 10.0, version * 11.0))
+        history.append((stored.values.tolist(), stored.checksum))
     return history
 
 
@@ -110,3 +111,29 @@ def test_a_missing_journal_or_head_is_noticed(tmp_path):
     (tmp_path / "head.json").unlink()
     with pytest.raises(BadState, match=r"must have a head.json beside its journals"):
         Artefact.open(tmp_path, 4, 1.0)
+
+
+@pytest.mark.parametrize("undone", [0, 1])
+def test_a_crash_between_any_two_steps_back_is_gone_on_with(tmp_path, monkeypatch, undone):
+    history = stepped(tmp_path)
+    values, checksum = history[1]
+    opened = Artefact.open(tmp_path, 4, 1.0)
+    steps = iter([artefact._undo] * undone)
+
+    def crash(*arguments):
+        step = next(steps, None)
+        if step is None:
+            raise KeyboardInterrupt
+        step(*arguments)
+
+    monkeypatch.setattr(artefact, "_undo", crash)
+    with pytest.raises(KeyboardInterrupt):
+        opened.roll_back(1, checksum)
+    monkeypatch.undo()
+    again = Artefact.open(tmp_path, 4, 1.0)
+    assert (again.values.tolist(), again.checksum) == (values, checksum)
+
+
+def test_scores_in_memory_do_not_go_back():
+    with pytest.raises(BadState, match="artefact must be kept in a folder to go back"):
+        Artefact.create(4, 1.0).roll_back(0, "")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,17 +28,6 @@ def test_it_cuts_as_the_five_line_oracle(lengths, budget, most, pad):
         pad_multiple=pad,
     )  # fmt: skip
     assert np.diff(offsets).tolist() == [len(batch) for batch in oracle(lengths, budget, most, pad)]
-
-
-@given(lengths=lengths_strategy, budget=st.integers(30, 90), multiple=st.integers(1, 6))
-def test_batch_sizes_are_multiples_where_they_can_be(lengths, budget, multiple):
-    ids = np.array(lengths, dtype=np.int64)
-    offsets = cut_by_budget(
-        ids, np.array([0, ids.size]), max_tokens=budget, max_examples=10**6, examples_multiple=multiple
-    )
-    for begin, end in list(pairwise(offsets.tolist()))[:-1]:
-        assert (end - begin) % multiple == 0 or end - begin < multiple
-        assert end - begin == 1 or (end - begin) * ids[begin:end].max() <= budget
 
 
 @given(lengths=lengths_strategy, cut=st.integers(0, 40))

@@ -20,7 +20,8 @@ def test_two_processes_learn_together_what_one_learns_alone(tmp_path):
 
 
 def test_ranks_that_differ_stop_instead_of_hanging(tmp_path):
-    spawn(tmp_path, 2, deal_with_different_seeds)  # asserts in the children
+    spawn(tmp_path, 2, deal_with_different_seeds)
+    assert {path.name for path in tmp_path.glob("refused-*")} == {"refused-0", "refused-1"}
 
 
 def test_without_torch_distributed_a_process_is_alone():

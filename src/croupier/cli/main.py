@@ -46,14 +46,14 @@ def preview(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a plan would deal from a table of lengths: padding, fill, steps, imbalance, randomness."""
-    if (max_tokens is None) == (batch_size is None):
-        raise typer.BadParameter("give one of --max-tokens and --batch-size")
-    if batch_size is not None:
+    if batch_size is not None and max_tokens is None:
         plan = shuffled(batch_size)
+    elif max_tokens is None or batch_size is not None:
+        raise typer.BadParameter("give one of --max-tokens and --batch-size")
     elif buckets is not None:
-        plan = bucketed(_given(max_tokens), buckets=buckets, length=length)
+        plan = bucketed(max_tokens, buckets=buckets, length=length)
     else:
-        plan = length_grouped(_given(max_tokens), length=length)
+        plan = length_grouped(max_tokens, length=length)
     figures = preview_plan(plan, _table(table, length), seed=seed, world_size=world_size)
     console = Console()
     console.print_json(figures.to_json()) if as_json else console.print(figures)
@@ -66,11 +66,6 @@ def run() -> None:
     except (ValueError, OSError, RuntimeError) as error:
         Console(stderr=True).print(f"croupier: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)
-
-
-def _given(value: int | None) -> int:
-    assert value is not None  # checked with --batch-size above
-    return value
 
 
 def _table(path: Path, length: str) -> Table:

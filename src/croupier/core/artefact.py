@@ -70,10 +70,7 @@ class Artefact:
         head = _checked_head(place, rows)
         values = np.memmap(place / ARRAY, dtype="<f4", mode="r+", shape=(rows,))
         artefact = cls(values, version=head["version"], checksum=head["checksum"], folder=place)
-        for journal in reversed(_journals(place)):
-            if _version_of(journal) > artefact.version:  # written, perhaps half applied, never headed
-                _undo(values, _entries(journal))
-                journal.unlink()
+        artefact._undo_beyond_head(_journals(place))
         _check_history(place, _journals(place), artefact.version, artefact.checksum)
         return artefact
 
@@ -108,23 +105,32 @@ class Artefact:
             _write_atomically(_journal(self.folder, version), _npy_bytes(entries))
         self.values[ids] = new
         if self.folder is not None:
-            assert isinstance(self.values, np.memmap)
-            self.values.flush()
+            _flush(self.values)
             _write_head(self.folder, self.values.size, version, checksum)
         self.version, self.checksum = version, checksum
         return old
 
     def roll_back(self, version: int, checksum: str) -> None:
         """Go back to an earlier version of the file, once it is certain that it is the one meant."""
-        assert self.folder is not None  # scores in memory are copies already
+        if self.folder is None:
+            raise BadState(
+                "artefact", "be kept in a folder to go back", "scores in memory", "they are copies: load one"
+            )
         journals = _journals(self.folder)
         _check_history(self.folder, [known for known in journals if _version_of(known) <= version], version, checksum)
-        for journal in reversed(journals):
-            if _version_of(journal) > version:
-                _undo(self.values, _entries(journal))
-                _write_head(self.folder, self.values.size, version, checksum)
-                journal.unlink()
+        # The head first: from then on a crash leaves journals beyond it, which the next opening undoes.
+        _write_head(self.folder, self.values.size, version, checksum)
         self.version, self.checksum = version, checksum
+        self._undo_beyond_head(journals)
+
+    def _undo_beyond_head(self, journals: list[Path]) -> None:
+        """Undo, last first, the journals beyond the version the head names; doing it twice is doing it once."""
+        beyond = [journal for journal in reversed(journals) if _version_of(journal) > self.version]
+        for journal in beyond:
+            _undo(self.values, _entries(journal))
+        _flush(self.values)
+        for journal in beyond:
+            journal.unlink()
 
 
 def _check_history(folder: Path, journals: list[Path], version: int, checksum: str) -> None:
@@ -140,6 +146,11 @@ def _check_history(folder: Path, journals: list[Path], version: int, checksum: s
 
 def _chained(checksum: str, version: int, entries: npt.NDArray[Any]) -> str:
     return hashlib.blake2b(f"{checksum}{version}".encode() + entries.tobytes(), digest_size=16).hexdigest()
+
+
+def _flush(values: Scores) -> None:
+    if isinstance(values, np.memmap):
+        values.flush()
 
 
 def _undo(values: Scores, entries: npt.NDArray[Any]) -> None:

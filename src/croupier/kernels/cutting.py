@@ -12,9 +12,7 @@ __all__ = ["cut_by_budget"]
 Int64 = npt.NDArray[np.int64]
 
 
-def _cut_loop(
-    lengths: Int64, groups: Int64, max_tokens: int, max_examples: int, examples_multiple: int, pad_multiple: int
-) -> Int64:
+def _cut_loop(lengths: Int64, groups: Int64, max_tokens: int, max_examples: int, pad_multiple: int) -> Int64:
     offsets = np.empty(lengths.size + 1, dtype=np.int64)
     offsets[0] = 0
     count = 0
@@ -24,16 +22,12 @@ def _cut_loop(
             padded = -(-lengths[i] // pad_multiple) * pad_multiple
             size = i - start + 1
             if size > 1 and (size > max_examples or size * max(longest, padded) > max_tokens):
-                kept = size - 1
-                if kept > examples_multiple:
-                    kept -= kept % examples_multiple
                 count += 1
-                start += kept
-                offsets[count] = start
-                i, longest = start, 0  # what a multiple gave back is read again
+                offsets[count] = start = i
+                longest = padded
             else:
                 longest = max(longest, padded)
-                i += 1
+            i += 1
         if groups[g + 1] > start:
             count += 1
             offsets[count] = groups[g + 1]
@@ -49,7 +43,6 @@ def cut_by_budget(
     *,
     max_tokens: int,
     max_examples: int,
-    examples_multiple: int = 1,
     pad_multiple: int = 1,
 ) -> Int64:
     """Offsets of batches, greedily in order: a batch closes where one more example would break the budget.
@@ -64,8 +57,6 @@ def cut_by_budget(
     max_tokens : int
         Bound on examples x longest, padding included. An example above it stands alone.
     max_examples : int
-    examples_multiple : int
-        Batch sizes are brought down to a multiple of this where they are larger than it.
     pad_multiple : int
         Lengths count as rounded up to a multiple of this.
 
@@ -83,6 +74,5 @@ def cut_by_budget(
         np.ascontiguousarray(groups),
         max_tokens,
         max_examples,
-        examples_multiple,
         pad_multiple,
     )

@@ -58,11 +58,7 @@ class ShardShuffle:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The order of the shards and where each begins in this epoch."""
-        offsets = table.shard_offsets
-        if offsets is None:
-            raise BadArgument(
-                "table", "know its shards for ShardShuffle", table, "make it with Table.from_shards(counts)"
-            )
+        offsets = _shard_offsets(table)
         shards = offsets.size - 1
         order = shuffled(np.arange(shards, dtype=np.int64), shards, key.child(epoch, "shards"))
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.diff(offsets)[order])])
@@ -73,15 +69,13 @@ class ShardShuffle:
         starts: Int64 = context.prepared["starts"]
         mixed = self._within_windows(batches.indices, context, inverse=False)
         place = np.searchsorted(starts, mixed, side="right") - 1
-        shard_offsets = context.table.shard_offsets
-        assert shard_offsets is not None  # prepare refused a table without shards
+        shard_offsets = _shard_offsets(context.table)
         first_rows = shard_offsets[context.prepared["order"][place]]
         return batches.with_indices(first_rows + mixed - starts[place])
 
     def position_of(self, ids: Int64, context: Context) -> Int64:
         """Where in this epoch each id comes."""
-        shard_offsets = context.table.shard_offsets
-        assert shard_offsets is not None
+        shard_offsets = _shard_offsets(context.table)
         shard = np.searchsorted(shard_offsets, ids, side="right") - 1
         place = np.argsort(context.prepared["order"], kind="stable")[shard]
         mixed = context.prepared["starts"][place] + ids - shard_offsets[shard]
@@ -98,3 +92,9 @@ class ShardShuffle:
             begin, size = int(bounds[w]), int(bounds[w + 1] - bounds[w])
             out[here] = begin + apply(places[here] - begin, size, context.key.child(context.epoch, "window", w))
         return out
+
+
+def _shard_offsets(table: Table) -> Int64:
+    if table.shard_offsets is None:
+        raise BadArgument("table", "know its shards for ShardShuffle", table, "make it with Table.from_shards(counts)")
+    return table.shard_offsets
