@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from croupier.kernels.mixing import draws, draws_below, hash64, mix64
+from croupier.kernels.mixing import GOLDEN, draws, draws_below, hash64, mix64, mixed
 
 MASK = 2**64 - 1
 
@@ -30,3 +30,9 @@ def test_mixing_leaves_its_input_alone():
     values = np.arange(3, dtype=np.uint64)
     mix64(values)
     assert values.tolist() == [0, 1, 2]
+
+
+def test_the_helper_for_one_number_is_the_same_hash():
+    with np.errstate(over="ignore"):
+        one = mixed(np.uint64(7) + np.uint64(4) * GOLDEN)
+    assert int(one) == hash64(7, 3)

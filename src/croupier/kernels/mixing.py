@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["MASK64", "draws", "draws_below", "hash64", "mix64"]
+__all__ = ["GOLDEN", "MASK64", "draws", "draws_below", "hash64", "mix64", "mixed"]
 
 UInt64 = npt.NDArray[np.uint64]
 Int64 = npt.NDArray[np.int64]
@@ -17,6 +17,9 @@ MASK64 = (1 << 64) - 1
 _GOLDEN = 0x9E3779B97F4A7C15
 _M1 = 0xBF58476D1CE4E5B9
 _M2 = 0x94D049BB133111EB
+GOLDEN = np.uint64(_GOLDEN)
+_FIRST = np.uint64(_M1)
+_SECOND = np.uint64(_M2)
 
 
 def hash64(key: int, counter: int) -> int:
@@ -36,6 +39,18 @@ def mix64(values: UInt64) -> UInt64:
     z *= np.uint64(_M2)
     z ^= z >> np.uint64(31)
     return z
+
+
+def mixed(bits: np.uint64) -> np.uint64:
+    """The finaliser for one number, in the subset of Python that Numba compiles: a helper of kernels.
+
+    ``mixed(key + (counter + 1) * GOLDEN)`` is ``hash64(key, counter)``.
+    """
+    z = bits ^ (bits >> np.uint64(30))
+    z = z * _FIRST
+    z = z ^ (z >> np.uint64(27))
+    z = z * _SECOND
+    return z ^ (z >> np.uint64(31))
 
 
 def draws(key: int, counters: Int64) -> UInt64:

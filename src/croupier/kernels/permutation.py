@@ -13,7 +13,7 @@ import numpy.typing as npt
 from croupier.kernels.jit import Kernel
 from croupier.kernels.mixing import hash64
 
-__all__ = ["HALF_ROUNDS", "permute", "round_keys", "unpermute"]
+__all__ = ["HALF_ROUNDS", "encrypted", "permute", "round_keys", "unpermute"]
 
 Int64 = npt.NDArray[np.int64]
 Keys = tuple[np.uint64, ...]
@@ -39,7 +39,8 @@ def _round(half: np.uint64, key: np.uint64) -> np.uint64:
     return z * np.uint64(_C2)
 
 
-def _encrypt(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys) -> np.uint64:
+def encrypted(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys) -> np.uint64:
+    """One block through the network, before cycle walking: a helper of kernels."""
     to_low, to_high = np.uint64(64) - low_bits, np.uint64(64) - high_bits
     high = x >> low_bits
     low = x ^ (high << low_bits)
@@ -52,7 +53,7 @@ def _encrypt(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys
     return (high << low_bits) | low
 
 
-def _decrypt(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys) -> np.uint64:
+def decrypted(x: np.uint64, low_bits: np.uint64, high_bits: np.uint64, keys: Keys) -> np.uint64:
     to_low, to_high = np.uint64(64) - low_bits, np.uint64(64) - high_bits
     high = x >> low_bits
     low = x ^ (high << low_bits)
@@ -73,11 +74,11 @@ def _permute_loop(positions: Int64, size: int, bits: int, keys: Keys) -> Int64:
     low_bits, high_bits, limit = np.uint64(bits // 2), np.uint64(bits - bits // 2), np.uint64(size)
     out = np.empty(positions.size, dtype=np.int64)
     for i in range(positions.size):
-        out[i] = np.int64(_encrypt(np.uint64(positions[i]), low_bits, high_bits, keys))
+        out[i] = np.int64(encrypted(np.uint64(positions[i]), low_bits, high_bits, keys))
     for i in range(positions.size):
         x = np.uint64(out[i])
         while x >= limit:
-            x = _encrypt(x, low_bits, high_bits, keys)
+            x = encrypted(x, low_bits, high_bits, keys)
         out[i] = np.int64(x)
     return out
 
@@ -86,11 +87,11 @@ def _unpermute_loop(ids: Int64, size: int, bits: int, keys: Keys) -> Int64:
     low_bits, high_bits, limit = np.uint64(bits // 2), np.uint64(bits - bits // 2), np.uint64(size)
     out = np.empty(ids.size, dtype=np.int64)
     for i in range(ids.size):
-        out[i] = np.int64(_decrypt(np.uint64(ids[i]), low_bits, high_bits, keys))
+        out[i] = np.int64(decrypted(np.uint64(ids[i]), low_bits, high_bits, keys))
     for i in range(ids.size):
         x = np.uint64(out[i])
         while x >= limit:
-            x = _decrypt(x, low_bits, high_bits, keys)
+            x = decrypted(x, low_bits, high_bits, keys)
         out[i] = np.int64(x)
     return out
 
