@@ -20,7 +20,15 @@ def table(rows: int = ROWS, *, equal: bool = False) -> cr.Table:
     rng = np.random.default_rng(5)
     lengths = np.full(rows, 7) if equal else np.minimum(rng.lognormal(2.5, 1.0, rows).astype(int) + 1, 90)
     counts = np.diff(np.unique([0, rows // 7, rows // 3, rows // 2, rows]))
-    return cr.Table.from_shards(counts, length=lengths, query=np.arange(rows) // 3, item=rng.integers(0, 50, rows))
+    return cr.Table.from_shards(
+        counts,
+        length=lengths,
+        query=np.arange(rows) // 3,
+        item=rng.integers(0, 50, rows),
+        weight=rng.exponential(size=rows) * (np.arange(rows) % 5 > 0) + (np.arange(rows) == 0),
+        source=np.minimum(np.arange(rows) * 7 % 11 // 3, 2),
+        reward=np.round(rng.normal(size=rows), 3),
+    )
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,101 @@ CASES = [
     Case("repeat", cr.Repeat, lambda: plan(cr.Repeat(cr.Shuffle(), times=2), cr.FixedSize(6)), "drawn"),
     Case("repeat-shards", cr.Repeat, lambda: plan(cr.Repeat(cr.ShardShuffle(2), times=2), cr.FixedSize(6)), "drawn"),
     Case("selection", cr.Selection, lambda: plan(cr.Selection(range(0, 190, 1)), cr.FixedSize(4)), "at most once"),
+    Case("weighted", cr.Weighted, lambda: plan(cr.Weighted(), cr.FixedSize(4)), "drawn"),
+    Case(
+        "systematic-weighted",
+        cr.SystematicWeighted,
+        lambda: plan(cr.SystematicWeighted(epoch_samples=250), cr.FixedSize(4)),
+        "drawn",
+    ),
+    Case("weighted-subset", cr.WeightedSubset, lambda: plan(cr.WeightedSubset(140), cr.FixedSize(4)), "at most once"),
+    Case("live-weighted", cr.LiveWeighted, lambda: plan(cr.LiveWeighted("weight"), cr.FixedSize(4)), "drawn"),
+    Case(
+        "trajectory-weighted",
+        cr.TrajectoryWeighted,
+        lambda: plan(cr.TrajectoryWeighted("reward", "query", initial_state="item"), cr.FixedSize(4)),
+        "drawn",
+    ),
+    Case(
+        "mixture",
+        cr.Mixture,
+        lambda: plan(cr.Mixture("source", cr.Temperature(3.0), cr.Proportional()), cr.FixedSize(4)),
+        "drawn",
+    ),
+    Case(
+        "mixture-of-tokens-under-a-schedule",
+        cr.Mixture,
+        lambda: plan(
+            cr.Mixture("source", cr.Cooldown(switch_samples=100), epoch_end=150, unit="length"),
+            cr.SortedWindows(32),
+            cr.TokenBudget(BUDGET),
+        ),
+        "drawn",
+    ),
+    Case(
+        "mixture-until-the-first-runs-out",
+        cr.Mixture,
+        lambda: plan(cr.Mixture("source", cr.Uniform(), epoch_end=cr.EpochEnd.FIRST_RUNS_OUT), cr.FixedSize(4)),
+        "at most once",
+    ),
+    Case(
+        "mixture-until-the-last-runs-out",
+        cr.Mixture,
+        lambda: plan(cr.Mixture("source", cr.Uniform(), epoch_end=cr.EpochEnd.LAST_RUNS_OUT), cr.FixedSize(4)),
+        "drawn",
+    ),
+    Case(
+        "mixture-until-all-run-out",
+        cr.Mixture,
+        lambda: plan(cr.Mixture("source", cr.Uniform(), epoch_end=cr.EpochEnd.ALL_RUN_OUT), cr.FixedSize(4)),
+    ),
+    Case(
+        "mixture-of-orders",
+        cr.Mixture,
+        lambda: plan(
+            cr.Mixture(
+                {
+                    "half": cr.Subset(cr.RandomSubset(0.5), range(1)),
+                    "shards": cr.chain(cr.ShardShuffle(2), name="sharded"),
+                    "few": cr.Repeat(cr.Subset(cr.Shuffle(), [0]), times=2),
+                },
+                {"half": 1, "shards": 2, "few": 0.5},
+            ),
+            cr.FixedSize(4),
+        ),
+        "drawn",
+    ),
+    Case("class-balanced", cr.ClassBalanced, lambda: plan(cr.ClassBalanced("source"), cr.FixedSize(4)), "drawn"),
+    Case(
+        "curriculum",
+        cr.Curriculum,
+        lambda: plan(cr.Curriculum("length", cr.Pacing(warmup_samples=100)), cr.FixedSize(4)),
+        "drawn",
+    ),
+    Case("subset", cr.Subset, lambda: plan(cr.Subset(cr.Shuffle(), range(20, 180)), cr.FixedSize(4)), "at most once"),
+    Case(
+        "subset-array",
+        cr.Subset,
+        lambda: plan(cr.Subset(cr.Weighted(), np.arange(0, 190, 3)), cr.FixedSize(4)),
+        "drawn",
+    ),
+    Case("exclude", cr.Exclude, lambda: plan(cr.Exclude(cr.Shuffle(), range(5, 9)), cr.FixedSize(4)), "at most once"),
+    Case(
+        "concat",
+        cr.Concat,
+        lambda: plan(
+            cr.Concat([cr.Subset(cr.Shuffle(), range(100, 192)), cr.Subset(cr.Sequential(), range(100))]),
+            cr.FixedSize(4),
+        ),
+    ),
+    Case(
+        "interleave",
+        cr.Interleave,
+        lambda: plan(
+            cr.Interleave([cr.Subset(cr.Shuffle(), range(120, 192)), cr.Subset(cr.Sequential(), range(120))]),
+            cr.FixedSize(4),
+        ),
+    ),
     Case("loss-weighted", cr.LossWeighted, lambda: plan(cr.LossWeighted(), cr.FixedSize(4)), "drawn"),
     Case("fixed-size-carry", cr.FixedSize, lambda: plan(cr.Shuffle(), cr.FixedSize(2, cr.Tail.CARRY)), "drawn"),
     Case("fixed-size-drop", cr.FixedSize, lambda: plan(cr.Shuffle(), cr.FixedSize(2, cr.Tail.DROP)), "at most once"),

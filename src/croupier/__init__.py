@@ -9,18 +9,32 @@ from croupier.core.chain import Chain, chain
 from croupier.core.cursor import Cursor
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
-from croupier.core.policies import FewIds, Tail, TooLong
+from croupier.core.policies import EpochEnd, FewIds, Tail, TooLong
 from croupier.core.stage import Context, Observation
 from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.loss_weighted import LossWeighted
 from croupier.negatives.uniform_negatives import UniformNegatives
+from croupier.order.class_balanced import ClassBalanced
+from croupier.order.concat import Concat
+from croupier.order.curriculum import Curriculum, Pacing
 from croupier.order.evaluation import Evaluation, in_table_order
+from croupier.order.exclude import Exclude
+from croupier.order.interleave import Interleave
+from croupier.order.live_weighted import LiveWeighted
+from croupier.order.mixture import Mixture
 from croupier.order.random_subset import RandomSubset
 from croupier.order.repeat import Repeat
 from croupier.order.sequential import Sequential
 from croupier.order.shard_shuffle import ShardShuffle
+from croupier.order.share_schedules import Anneal, Cooldown, Stages
+from croupier.order.shares import EffectiveNumber, Proportional, Temperature, Uniform, UniMax
 from croupier.order.shuffle import Shuffle
+from croupier.order.subset import Subset
+from croupier.order.systematic_weighted import SystematicWeighted
+from croupier.order.trajectory_weighted import TrajectoryWeighted
+from croupier.order.weighted import Weighted
+from croupier.order.weighted_subset import WeightedSubset
 from croupier.report.figures import Preview
 from croupier.report.preview import preview
 from croupier.run.deal import Deal
@@ -30,23 +44,36 @@ from croupier.split.balanced import Balanced
 from croupier.split.lockstep import Lockstep
 
 __all__ = [
+    "Anneal",
     "Balanced",
     "Batches",
     "Chain",
+    "ClassBalanced",
+    "Concat",
     "Context",
+    "Cooldown",
+    "Curriculum",
     "Cursor",
     "Deal",
     "Dealer",
+    "EffectiveNumber",
+    "EpochEnd",
     "Evaluation",
+    "Exclude",
     "FewIds",
     "FixedSize",
+    "Interleave",
     "Key",
     "Ledger",
     "LengthBuckets",
+    "LiveWeighted",
     "Lockstep",
     "LossWeighted",
+    "Mixture",
     "Observation",
+    "Pacing",
     "Preview",
+    "Proportional",
     "RandomSubset",
     "Repeat",
     "Selection",
@@ -54,11 +81,20 @@ __all__ = [
     "ShardShuffle",
     "Shuffle",
     "SortedWindows",
+    "Stages",
+    "Subset",
+    "SystematicWeighted",
     "Table",
     "Tail",
+    "Temperature",
     "TokenBudget",
     "TooLong",
+    "TrajectoryWeighted",
+    "UniMax",
+    "Uniform",
     "UniformNegatives",
+    "Weighted",
+    "WeightedSubset",
     "chain",
     "in_table_order",
     "load_state",

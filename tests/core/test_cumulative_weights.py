@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 import croupier as cr
 from croupier.core import cumulative_weights as module
-from croupier.core.cumulative_weights import cumulative_weights, from_whole_weights
+from croupier.core.cumulative_weights import cumulative_weights, from_whole_weights, weight_column
 from croupier.errors import BadTable
 
 weights_of_rows = st.lists(st.floats(0, 1e300, allow_subnormal=False), min_size=1, max_size=50).filter(any)
 
 
 def whole(weights):
-    return np.diff(cumulative_weights(cr.Table(w=weights), "w").running, prepend=0)
+    return np.diff(cumulative_weights(weight_column(cr.Table(w=weights), "w"), "w").running, prepend=0)
 
 
 @given(weights_of_rows)
@@ -53,7 +53,7 @@ def test_torch_fails_where_this_does_not():
     """The heavy last row of 2**24 + 1: a float32 running sum would never reach it."""
     weights = np.ones(2**24 + 1, np.float32)
     weights[-1] = 2**24
-    sums = cumulative_weights(cr.Table(w=weights), "w")
+    sums = cumulative_weights(weight_column(cr.Table(w=weights), "w"), "w")
     rows, probability = sums.rows_at(np.array([0, sums.total // 2 - 1, sums.total - 1]))
     assert rows.tolist() == [0, 2**24 - 1, 2**24]
     assert probability[-1] == pytest.approx(0.5)
@@ -73,4 +73,4 @@ def test_torch_fails_where_this_does_not():
 )
 def test_bad_weights_are_refused(weights, text):
     with pytest.raises(BadTable, match=text):
-        cumulative_weights(cr.Table(w=weights), "w")
+        cumulative_weights(weight_column(cr.Table(w=weights), "w"), "w")

@@ -14,7 +14,7 @@ from croupier.core.table import Table
 from croupier.errors import BadTable
 from croupier.kernels.cumulative import guide_table, rows_at
 
-__all__ = ["CumulativeWeights", "cumulative_weights", "quantised_chunks"]
+__all__ = ["CumulativeWeights", "cumulative_weights", "from_whole_weights", "quantised_chunks", "weight_column"]
 
 TOTAL_BITS = 62
 """The weights of a table sum to less than 2**62 units, and to as near to it as a power of two allows."""
@@ -59,8 +59,8 @@ def from_whole_weights(weights: Int64) -> CumulativeWeights:
     return CumulativeWeights(running, *guide_table(running), int(np.count_nonzero(weights)))
 
 
-def cumulative_weights(table: Table, name: str) -> CumulativeWeights:
-    """The running sums of a weight column: 8 bytes a row and up to 4 more for the guide, in two passes over it.
+def cumulative_weights(column: npt.NDArray[Any], name: str) -> CumulativeWeights:
+    """The running sums of a column of weights: 8 bytes a row and up to 4 more for the guide, in two passes over it.
 
     Integers whose sum is below 2**62 are taken as they are. Others are multiplied by one power of two and rounded; a
     positive weight never becomes 0.
@@ -68,11 +68,11 @@ def cumulative_weights(table: Table, name: str) -> CumulativeWeights:
     Raises
     ------
     BadTable
-        A weight is negative or not finite, or all are 0; or the column is not of numbers, one a row.
+        A weight is negative or not finite, or all are 0.
     """
-    running = np.empty(table.size, dtype=np.int64)
+    running = np.empty(column.size, dtype=np.int64)
     total, positive = 0, 0
-    for begin, weights in quantised_chunks(table, name):
+    for begin, weights in quantised_chunks(column, name):
         part = running[begin : begin + weights.size]
         np.cumsum(weights, out=part)
         part += total
@@ -81,11 +81,10 @@ def cumulative_weights(table: Table, name: str) -> CumulativeWeights:
     return CumulativeWeights(running, *guide_table(running), positive)
 
 
-def quantised_chunks(table: Table, name: str) -> Iterator[tuple[int, Int64]]:
+def quantised_chunks(column: npt.NDArray[Any], name: str) -> Iterator[tuple[int, Int64]]:
     """The weights of a column as integers, chunk by chunk, each with its first row."""
-    column = _checked_column(table, name)
     scale_bits = _scale_bits(column, name)
-    for begin in range(0, table.size, CHUNK_ROWS):
+    for begin in range(0, column.size, CHUNK_ROWS):
         values = column[begin : begin + CHUNK_ROWS]
         if scale_bits is None:
             yield begin, values.astype(np.int64)
@@ -94,10 +93,15 @@ def quantised_chunks(table: Table, name: str) -> Iterator[tuple[int, Int64]]:
         yield begin, np.maximum(np.rint(exact).astype(np.int64), values > 0)
 
 
-def _checked_column(table: Table, name: str) -> npt.NDArray[Any]:
+def weight_column(table: Table, name: str) -> npt.NDArray[Any]:
+    """A column of numbers, one a row, or the error that says why it is none."""
     column = table.column(name)
     if name in table.categories or column.dtype.kind not in "biuf" or column.ndim != 1:
-        what = "strings, which are categories" if name in table.categories else f"dtype {column.dtype}, shape {column.shape}"
+        what = (
+            "strings, which are categories"
+            if name in table.categories
+            else f"dtype {column.dtype}, shape {column.shape}"
+        )
         raise BadTable(name, "hold one number a row", what, "pass weights >= 0")
     return column
 

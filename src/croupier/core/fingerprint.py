@@ -37,6 +37,8 @@ def describe(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         array = cast("npt.NDArray[Any]", value)
         return {"array": str(array.dtype), "shape": list(array.shape), "digest": _array_digest(array)}
+    if isinstance(value, range):
+        return {"range": [value.start, value.stop, value.step]}
     if isinstance(value, (tuple, list)):
         return [describe(item) for item in cast("tuple[Any, ...]", value)]
     if isinstance(value, Mapping):

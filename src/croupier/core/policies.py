@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["FewIds", "Tail", "TooLong"]
+__all__ = ["EpochEnd", "FewIds", "Tail", "TooLong"]
 
 
 class Tail(Enum):
@@ -40,3 +40,17 @@ class FewIds(Enum):
     """Leave them out; the ledger counts them."""
     PAD = "pad"
     """Repeat some as padding: flagged in ``is_padding``, loss scale 0, counted in the ledger."""
+
+
+class EpochEnd(Enum):
+    """When the epoch of a mixture is over, and what becomes of a source that runs out before."""
+
+    ROWS = "rows"
+    """After as many samples as the sources have rows; a source that runs out begins again, in the middle of an epoch
+    of the mixture if need be, and goes on from there in the next."""
+    FIRST_RUNS_OUT = "first runs out"
+    """Where a source would have to begin again: no row twice in an epoch."""
+    LAST_RUNS_OUT = "last runs out"
+    """Where every row has been dealt at least once; sources that run out before begin again."""
+    ALL_RUN_OUT = "all run out"
+    """Where every row has been dealt exactly once; a source that runs out leaves, the others share in proportion."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -18,6 +18,8 @@ __all__ = ["Table"]
 Int64 = npt.NDArray[np.int64]
 
 MAX_ROWS = 2**62
+MAX_CODE = 2**20
+CHUNK_ROWS = 2**20
 MAX_LENGTH = 2**40
 """Sums of lengths are int64 too: a segment of such lengths, or a batch of them padded, still fits."""
 
@@ -46,7 +48,7 @@ class Table:
     (3, ('de', 'fr'))
     """
 
-    __slots__ = ("_columns", "categories", "shard_offsets", "size")
+    __slots__ = ("_columns", "_counts", "categories", "shard_offsets", "size")
 
     def __init__(self, size: int | None = None, **columns: Any) -> None:
         categories: dict[str, tuple[str, ...]] = {}
@@ -66,7 +68,8 @@ class Table:
         self.size: int = rows
         self.categories: Mapping[str, tuple[str, ...]] = categories
         self.shard_offsets: Int64 | None = None
-        self._columns = converted
+        self._columns: Mapping[str, npt.NDArray[Any]] = converted
+        self._counts: dict[str, Int64] = {}
 
     @classmethod
     def from_shards(cls, counts: Sequence[int] | npt.ArrayLike, **columns: Any) -> Self:
@@ -134,6 +137,34 @@ class Table:
                 name, "be there", f"columns {there}", f"add it: Table({name}=...), or name another in the stage"
             ) from None
 
+    def counts(self, name: str) -> Int64:
+        """Rows of each category or code of a column, shape (largest code + 1,); counted once.
+
+        Raises
+        ------
+        BadTable
+            The column holds no codes: numbers that are not whole, below 0 or above a million.
+        """
+        if name not in self._counts:
+            column = self.column(name)
+            if column.ndim != 1 or column.dtype.kind not in "biu":
+                raise BadTable(name, "hold strings or codes 0, 1, 2...", f"dtype {column.dtype}", "number the sources")
+            least, most = int(column.min()), int(column.max())
+            if least < 0 or most > MAX_CODE:
+                raise BadTable(name, f"hold codes from 0 to {MAX_CODE}", f"{least} to {most}", "number the sources")
+            counts = np.zeros(max(most + 1, len(self.categories.get(name, ()))), dtype=np.int64)
+            for begin in range(0, self.size, CHUNK_ROWS):
+                counts += np.bincount(column[begin : begin + CHUNK_ROWS], minlength=counts.size)
+            self._counts[name] = counts
+        return self._counts[name]
+
+    def view(self, size: int, pick: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> Table:
+        """Another choice of rows: ``pick`` takes a column to that choice, once a column is asked for."""
+        part = Table(size=size)
+        part._columns = _Picked(self._columns, pick)
+        part.categories = self.categories
+        return part
+
     def prefix(self, rows: int) -> Table:
         """The first rows of this table, without a copy: how an epoch finishes on the table it began with."""
         if rows == self.size:
@@ -144,6 +175,27 @@ class Table:
             cut = int(np.searchsorted(self.shard_offsets, rows, side="left"))
             part.shard_offsets = np.append(self.shard_offsets[:cut], rows)
         return part
+
+
+class _Picked(Mapping[str, npt.NDArray[Any]]):
+    """Columns of a view, each made when it is first asked for."""
+
+    def __init__(
+        self, columns: Mapping[str, npt.NDArray[Any]], pick: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]
+    ) -> None:
+        self._columns, self._pick = columns, pick
+        self._made: dict[str, npt.NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        if name not in self._made:
+            self._made[name] = self._pick(self._columns[name])
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
 
 
 def _as_column(name: str, values: Any, categories: dict[str, tuple[str, ...]]) -> npt.NDArray[Any]:

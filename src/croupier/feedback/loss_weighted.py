@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
+from croupier.core.cumulative_weights import from_whole_weights
 from croupier.core.stage import Context, Learned, Observation
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_fraction
@@ -81,19 +82,11 @@ class LossWeighted:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         learned: Learned = context.learned
-        rows = context.table.size
-        weights = _whole_weights(learned.values, self.uniform_share)
-        running = np.cumsum(weights)
-        total = int(running[-1])
-        points = draws_below(context.epoch_key.bits, batches.indices, np.full(batches.indices.size, total))
-        ids = np.searchsorted(running, points, side="right")
-        probability = weights[ids] / total
-        return batches.with_indices(
-            ids,
-            probability=probability,
-            importance_weight=1.0 / (rows * probability),
-            score_version=np.full(ids.size, learned.version, dtype=np.int64),
-        )
+        sums = from_whole_weights(_whole_weights(learned.values, self.uniform_share))
+        points = draws_below(context.epoch_key.bits, batches.indices, np.full(batches.indices.size, sums.total))
+        ids, probability = sums.rows_at(points)
+        version = np.full(ids.size, learned.version, dtype=np.int64)
+        return batches.with_indices(ids, score_version=version, **sums.draw_columns(probability))
 
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
         """The last loss of each id is its score; a negative one is refused, for a share cannot be."""

@@ -7,6 +7,8 @@ distribution", 1974), with bisection where a stretch holds many light rows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,7 +17,8 @@ from croupier.kernels.jit import Kernel
 __all__ = ["guide_table", "rows_at"]
 
 Int64 = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.int32] | npt.NDArray[np.int64]
+Rows = npt.NDArray[Any]
+"""int32, or int64 from 2**31 rows on."""
 
 
 def _guide_loop(running: Int64, shift: int, guide: Rows) -> Rows:
@@ -60,7 +63,7 @@ def _rows_loop(points: Int64, running: Int64, guide: Rows, shift: int) -> tuple[
     return rows, weights
 
 
-def _rows_numpy(points: Int64, running: Int64, guide: Rows, shift: int) -> tuple[Int64, Int64]:
+def _rows_numpy(points: Int64, running: Int64, guide: Rows, shift: int) -> tuple[Int64, Int64]:  # noqa: ARG001 - the loop's
     rows = np.searchsorted(running, points, side="right")
     before = np.where(rows > 0, running[rows - 1], 0)
     return rows, running[rows] - before

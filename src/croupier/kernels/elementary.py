@@ -48,7 +48,7 @@ def natural_log(values: npt.ArrayLike) -> Float64:
 
 
 def exponential(values: npt.ArrayLike) -> Float64:
-    """e to these values, within two units in the last place; 0 below -745.
+    """E to these values, within two units in the last place; 0 below -745.
 
     Examples
     --------

@@ -5,6 +5,8 @@ The finaliser is splitmix64's (Steele, Lea, Flood, "Fast splittable pseudorandom
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -41,7 +43,7 @@ def mix64(values: UInt64) -> UInt64:
     return z
 
 
-def mixed(bits: np.uint64) -> np.uint64:
+def mixed(bits: Any) -> Any:
     """The finaliser for one number, in the subset of Python that Numba compiles: a helper of kernels.
 
     ``mixed(key + (counter + 1) * GOLDEN)`` is ``hash64(key, counter)``.

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from croupier.kernels.jit import Kernel
 from croupier.kernels.mixing import GOLDEN, draws, mixed
 
-__all__ = ["LARGEST_CYCLE", "ShareTree", "draw_sources", "find_positions", "share_tree"]
+__all__ = ["LARGEST_CYCLE", "ShareTree", "count_sources", "draw_sources", "find_positions", "share_tree"]
 
 Int64 = npt.NDArray[np.int64]
 LARGEST_CYCLE = 2**30
@@ -208,3 +208,32 @@ def find_positions(sources: Int64, ordinals: Int64, tree: ShareTree, key: int) -
         up[live] = tree.parents[node]
         live = live[up[live] >= 0]
     return places + cycles * tree.parts.sum()
+
+
+def count_sources(position: int, tree: ShareTree, key: int) -> Int64:
+    """How often each source comes at the positions before this one, shape (K,).
+
+    Examples
+    --------
+    >>> tree = share_tree([6, 25, 10, 1])
+    >>> sources, _ = draw_sources(np.arange(1000), tree, key=1)
+    >>> count_sources(1000, tree, key=1).tolist() == np.bincount(sources).tolist()
+    True
+    """
+    cycle = int(tree.parts.sum())
+    whole_cycles, place = divmod(position, cycle)
+    if not tree.minor.size:
+        return np.where(tree.parts > 0, place, 0) + whole_cycles * tree.parts
+    node_keys = _node_keys(tree, key)
+    reached = np.zeros(tree.minor.size + tree.parts.size, dtype=np.int64)  # nodes, then sources
+    reached[tree.minor.size - 1] = place
+    for node in range(tree.minor.size - 1, -1, -1):
+        less, whole, here = tree.minor[node : node + 1], tree.total[node : node + 1], reached[node : node + 1]
+        stratum = here * less // whole
+        chosen = _chosen(stratum, less, whole, np.array([whole_cycles]), node_keys[node : node + 1])
+        to_minor = int(stratum[0]) + int(chosen[0] < here[0])
+        for child, count in zip(
+            tree.children[2 * node : 2 * node + 2].tolist(), (here[0] - to_minor, to_minor), strict=True
+        ):
+            reached[child if child >= 0 else tree.minor.size + ~child] = count
+    return reached[tree.minor.size :] + whole_cycles * tree.parts

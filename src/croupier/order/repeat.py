@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from croupier.core.batches import Batches, concatenate
-from croupier.core.chain import Chain
+from croupier.core.batches import Batches, Int64
+from croupier.core.inner_order import check_inner_order, join_parts, plan_inner, prepare_inner, prepares_per_epoch
 from croupier.core.key import Key
-from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
+from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import checked_int
 
 __all__ = ["Repeat"]
 
@@ -41,18 +41,12 @@ class Repeat:
 
     def __post_init__(self) -> None:
         checked_int("times", self.times, at_least=1, fix="pass the number of passes in an epoch")
-        if not isinstance(self.order, Order) or isinstance(self.order, type | Chain | Learning):
-            raise BadArgument(
-                "order",
-                "be an order of its own, that does not learn",
-                self.order,
-                "pass Shuffle(), say, and cut after it",
-            )
+        check_inner_order("order", self.order)
 
     @property
     def prepared_per_epoch(self) -> bool:
         """As the order inside."""
-        return isinstance(self.order, Preparing) and self.order.prepared_per_epoch
+        return prepares_per_epoch([self.order])
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The sizes of the joined epochs together."""
@@ -60,26 +54,20 @@ class Repeat:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """What the order prepares for each of the joined epochs."""
-        order = self.order
-        if not isinstance(order, Preparing):
-            return {}
-        inner_key = key.child(order.name)
-        return {str(inner): order.prepare(table, inner_key, inner) for inner in self._epochs(epoch)}
+        return prepare_inner(self.order, Context(table, key.child(self.order.name)), self._epochs(epoch))
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Let the order plan the part of each joined epoch."""
         inside = replace(context, key=context.key.child(self.order.name))
-        parts: list[Batches] = []
+        parts: list[tuple[Int64, Batches]] = []
         start = 0
         for inner in self._epochs(context.epoch):
             end = start + self.order.epoch_size(context.table, inner)
-            here = (batches.indices >= start) & (batches.indices < end)
-            if here.any():
-                epoch_context = replace(inside, epoch=inner, prepared=context.prepared.get(str(inner), {}))
-                parts.append(self.order.plan(Batches.of(batches.indices[here] - start), epoch_context))
+            here = np.flatnonzero((batches.indices >= start) & (batches.indices < end))
+            if here.size:
+                parts.append((here, plan_inner(self.order, batches.indices[here] - start, inside, inner)))
             start = end
-        joined = concatenate(parts) if parts else Batches.of(np.empty(0, np.int64))
-        return joined.with_offsets(batches.offsets)
+        return join_parts(batches, parts)
 
     def _epochs(self, epoch: int) -> range:
         return range(epoch * self.times, (epoch + 1) * self.times)

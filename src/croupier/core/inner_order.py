@@ -1,0 +1,89 @@
+"""An order inside an order: how Subset, Concat, Mixture and their like prepare and plan the orders they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.chain import Chain
+from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
+from croupier.errors import BadArgument
+
+__all__ = ["check_inner_order", "join_parts", "plan_inner", "position_inner", "prepare_inner", "prepares_per_epoch"]
+
+
+def check_inner_order(argument: str, order: Any) -> None:
+    """Refuse what cannot be part of an order: no order, one that learns, or a chain that cuts batches."""
+    leaves = [leaf for _, leaf in order.leaves()] if isinstance(order, Chain) else [order]
+    is_order = isinstance(leaves[0], Order) and not isinstance(order, type)
+    if not is_order or any(isinstance(leaf, Learning) for leaf in leaves):
+        raise BadArgument(argument, "be an order of its own, that does not learn", order, "pass Shuffle(), say")
+    if any(hasattr(leaf, "max_tokens") or hasattr(leaf, "batch_size") for leaf in leaves[1:]):
+        raise BadArgument(argument, "not cut batches", order, "cut them after the order, in the outer chain")
+    if isinstance(order, Chain) and order.segment_ids is not None:
+        raise BadArgument("segment_ids", "be given to the outermost chain alone", order.segment_ids, "move it outwards")
+
+
+def prepares_per_epoch(orders: Iterable[Order]) -> bool:
+    """Whether any of these orders prepares anew for each epoch."""
+    return any(isinstance(order, Preparing) and order.prepared_per_epoch for order in orders)
+
+
+def prepare_inner(order: Order, context: Context, epochs: Iterable[int]) -> Prepared:
+    """What the order prepares for these epochs of its own, on the context's table, under the context's key."""
+    if not isinstance(order, Preparing):
+        return {}
+    if not order.prepared_per_epoch:
+        return {"run": order.prepare(context.table, context.key, 0)}
+    return {str(epoch): order.prepare(context.table, context.key, epoch) for epoch in epochs}
+
+
+def _inside(context: Context, epoch: int) -> Context:
+    prepared = context.prepared.get("run", context.prepared.get(str(epoch), {}))
+    return replace(context, epoch=epoch, prepared=prepared)
+
+
+def plan_inner(order: Order, positions: Int64, context: Context, epoch: int) -> Batches:
+    """The order's ids at these positions of one of its epochs.
+
+    ``context`` is the order's own: its table, its key, and what :func:`prepare_inner` returned.
+    """
+    planned = order.plan(Batches.of(positions), _inside(context, epoch))
+    if len(planned) != 1 or planned.indices.size != positions.size or planned.interchangeable:
+        raise BadArgument(
+            "an order inside another", "give one id for each position, uncut", f"{order.name!r} that does not",
+            "cut, sort and drop after the outermost order",
+        )  # fmt: skip
+    return planned
+
+
+def position_inner(order: Order, ids: Int64, context: Context, epoch: int) -> Int64:
+    """Where each id comes in one of the order's epochs, -1 where it does not; for orders that can tell."""
+    inverse = getattr(order.stages[0] if isinstance(order, Chain) else order, "position_of", None)
+    if inverse is None:
+        raise BadArgument("order", "have an inverse", order.name, "Sequential, Shuffle, ShardShuffle and Selection do")
+    inside = _inside(context, epoch)
+    return inverse(ids, inside.child(order.stages[0].name) if isinstance(order, Chain) else inside)
+
+
+def join_parts(batches: Batches, parts: list[tuple[Int64, Batches]]) -> Batches:
+    """Put planned parts in their places among the positions of ``batches``; all must carry the same columns."""
+    ids = np.empty(batches.indices.size, dtype=np.int64)
+    columns: dict[str, Any] = {}
+    names = {frozenset(part.columns) for _, part in parts}
+    if len(names) > 1:
+        raise BadArgument(
+            "orders joined in one", "add the same columns", sorted(map(sorted, names)), "or their batches cannot mix"
+        )
+    for places, part in parts:
+        ids[places] = part.indices
+        for name, values in part.columns.items():
+            if name not in columns:
+                columns[name] = np.empty((ids.size, *values.shape[1:]), dtype=values.dtype)
+            columns[name][places] = values
+    ledgers = [part.ledger for _, part in parts]
+    return batches.with_indices(ids, **columns).with_ledger(*ledgers)

@@ -1,0 +1,165 @@
+"""What a mixture mixes: the values of a column, or orders of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.facts import gathered_lengths
+from croupier.core.inner_order import join_parts, plan_inner, position_inner, prepare_inner, prepares_per_epoch
+from croupier.core.key import Key
+from croupier.core.stage import Context, Order, Prepared
+from croupier.core.table import CHUNK_ROWS, Table
+from croupier.errors import BadTable
+from croupier.kernels.group_shuffle import shuffle_groups, unshuffle_groups
+from croupier.kernels.mixing import GOLDEN, draws, mix64
+
+__all__ = ["ColumnSources", "OrderSources", "Passes", "as_sources"]
+
+Passes = tuple[Int64, Int64]
+"""For each source, the first and the last of its passes that an epoch of the mixture touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnSources:
+    """One source for each value of a column; each pass over a source shuffles its rows anew."""
+
+    column: str
+
+    def names(self, table: Table) -> tuple[str, ...]:
+        """The categories, or the codes."""
+        return table.categories.get(self.column) or tuple(map(str, range(table.counts(self.column).size)))
+
+    def sizes(self, table: Table) -> Int64:
+        """Rows of each source, shape (K,)."""
+        return table.counts(self.column)
+
+    def amounts(self, table: Table, unit: str) -> npt.NDArray[np.float64]:
+        """Sum of a column of lengths over the rows of each source, shape (K,)."""
+        codes, sums = table.column(self.column), np.zeros(table.counts(self.column).size)
+        for begin in range(0, table.size, CHUNK_ROWS):
+            rows = np.arange(begin, min(begin + CHUNK_ROWS, table.size))
+            lengths = gathered_lengths(table, unit, rows)
+            sums += np.bincount(codes[begin : begin + CHUNK_ROWS], weights=lengths, minlength=sums.size)
+        return sums
+
+    @property
+    def prepared_per_epoch(self) -> bool:
+        """The rows of a source hold for the run."""
+        return False
+
+    def prepare(self, table: Table, key: Key, passes: Passes) -> Prepared:
+        """Where the rows of each source begin, and the rows sorted by source unless the table is so already."""
+        counts = table.counts(self.column)
+        starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        codes = table.column(self.column)
+        is_sorted = all(
+            np.all(np.diff(codes[begin : begin + CHUNK_ROWS + 1].astype(np.int64)) >= 0)
+            for begin in range(0, table.size, CHUNK_ROWS)
+        )
+        if is_sorted:
+            return {"starts": starts}
+        narrow = codes.astype(np.uint16) if counts.size <= 2**16 else codes  # sorted by radix
+        rows = np.argsort(narrow, kind="stable")
+        return {"starts": starts, "rows": rows.astype(np.int32) if table.size < 2**31 else rows}
+
+    def plan(self, batches: Batches, sources: Int64, passes: Int64, places: Int64, context: Context) -> Batches:
+        """The id at each place of a pass over a source."""
+        sizes = context.table.counts(self.column)
+        together = np.argsort(sources.astype(np.uint16) if sizes.size <= 2**16 else sources, kind="stable")
+        of, pass_keys = sources[together], self._keys(sources[together], passes[together], context)
+        shuffled = np.empty_like(places)
+        shuffled[together] = shuffle_groups(places[together], sizes[of], pass_keys)
+        places = context.prepared["starts"][sources] + shuffled
+        rows = context.prepared.get("rows")
+        return batches.with_indices(places if rows is None else rows[places].astype(np.int64))
+
+    def places_of(self, ids: Int64, source: int, turn: int, context: Context) -> Int64:
+        """At which place of a pass over a source each id comes; -1 for ids of other sources."""
+        mine = context.table.column(self.column)[ids] == source
+        first, last = context.prepared["starts"][source : source + 2].tolist()
+        rows = context.prepared.get("rows")
+        place = ids - first if rows is None else np.searchsorted(rows[first:last], ids)
+        keys = self._keys(np.full(ids.size, source), np.full(ids.size, turn), context)
+        return np.where(mine, unshuffle_groups(np.where(mine, place, 0), np.full(ids.size, last - first), keys), -1)
+
+    def _keys(self, sources: Int64, passes: Int64, context: Context) -> npt.NDArray[np.uint64]:
+        of_source = draws(context.key.child("rows").bits, sources)
+        with np.errstate(over="ignore"):
+            return mix64(of_source + (passes.astype(np.uint64) + np.uint64(1)) * GOLDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSources:
+    """One source for each order; a pass over a source is one of its epochs."""
+
+    orders: Mapping[str, Order]
+
+    def names(self, table: Table) -> tuple[str, ...]:
+        """The names given."""
+        return tuple(self.orders)
+
+    def sizes(self, table: Table) -> Int64:
+        """Positions of an epoch of each source, shape (K,)."""
+        sizes = [order.epoch_size(table, 0) for order in self.orders.values()]
+        for name, order, size in zip(self.orders, self.orders.values(), sizes, strict=True):
+            if order.epoch_size(table, 1) != size:
+                what = f"{size} and {order.epoch_size(table, 1)} rows"
+                raise BadTable(name, "have the same size in every epoch", what, "mix orders of constant size")
+        return np.array(sizes, dtype=np.int64)
+
+    def amounts(self, table: Table, unit: str) -> npt.NDArray[np.float64]:
+        """Sum of a column of lengths over the first epoch of each source under seed 0, shape (K,)."""
+        sums: list[float] = []
+        for order in self.orders.values():
+            context = Context(table, Key(0).child(order.name))
+            context = replace(context, prepared=prepare_inner(order, context, [0]))
+            size, total = order.epoch_size(table, 0), 0
+            for begin in range(0, size, CHUNK_ROWS):
+                ids = plan_inner(order, np.arange(begin, min(begin + CHUNK_ROWS, size)), context, 0).indices
+                total += int(gathered_lengths(table, unit, ids).sum())
+            sums.append(float(total))
+        return np.array(sums)
+
+    @property
+    def prepared_per_epoch(self) -> bool:
+        """Whether any of the orders does."""
+        return prepares_per_epoch(self.orders.values())
+
+    def prepare(self, table: Table, key: Key, passes: Passes) -> Prepared:
+        """What each order prepares for the passes that an epoch touches."""
+        spans = zip(*(bounds.tolist() for bounds in passes), strict=True)
+        return {
+            name: prepare_inner(order, Context(table, key.child(name, order.name)), range(first, last + 1))
+            for (name, order), (first, last) in zip(self.orders.items(), spans, strict=True)
+        }
+
+    def plan(self, batches: Batches, sources: Int64, passes: Int64, places: Int64, context: Context) -> Batches:
+        """The id at each place of a pass over a source."""
+        parts: list[tuple[Int64, Batches]] = []
+        for number, (name, order) in enumerate(self.orders.items()):
+            mine = np.flatnonzero(sources == number)
+            inside = self._inside(name, context)
+            for turn in np.unique(passes[mine]).tolist():
+                here = mine[passes[mine] == turn]
+                parts.append((here, plan_inner(order, places[here], inside, turn)))
+        return join_parts(batches, parts)
+
+    def places_of(self, ids: Int64, source: int, turn: int, context: Context) -> Int64:
+        """At which place of a pass over a source each id comes; -1 where it does not."""
+        name, order = list(self.orders.items())[source]
+        return position_inner(order, ids, self._inside(name, context), turn)
+
+    def _inside(self, name: str, context: Context) -> Context:
+        order = self.orders[name]
+        return replace(context, key=context.key.child(name, order.name), prepared=context.prepared[name])
+
+
+def as_sources(given: Any) -> ColumnSources | OrderSources:
+    """A column by its name, or orders by theirs."""
+    return ColumnSources(given) if isinstance(given, str) else OrderSources(dict(given))
