@@ -46,6 +46,7 @@ def test_sources_and_ordinals_are_those_of_a_count(parts, key, start):
         assert ordinal == seen[source]
         seen[source] += 1
     assert discrepancy(sources, parts) <= bound(tree) + 1e-9
+    assert bound(tree) <= 4
     assert find_positions(sources, ordinals, tree, key).tolist() == positions.tolist()
 
 

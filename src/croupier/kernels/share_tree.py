@@ -4,6 +4,7 @@ A binary tree over the sources, built like Huffman's: each node splits the posit
 a major side. Of ``total`` consecutive positions of a node, ``minor`` go to the minor side, one in each of ``minor``
 strata of equal width, at a random place in its stratum. So the counts of a node are within one of their share at any
 prefix, no pattern repeats, and everything before a position is known without dealing it: O(depth) for any position.
+The shape of the tree keeps the errors of its levels from adding up to more than four, for any number of sources.
 
 The shares are whole parts of one cycle (at most 2**30), after which every source has come exactly its parts.
 Source: our own derivation, docs/orders.md. Strata are those of stratified sampling; the tree is D. A. Huffman's (1952).

@@ -47,9 +47,9 @@ class Mixture:
 
     Adds column ``source``: the number of the id's source, in the order of its name (a column's categories) or as given.
 
-    Guarantees: at every prefix the count of each source is within ceil(log2 K) + 1 of its share, and in practice within
-    two (per stage of a schedule); a source gives each of its rows once per pass, passes shuffled anew, over any number
-    of ranks and restarts; any position of any epoch is found in O(log K). Shares are whole billionths.
+    Guarantees: at every prefix the count of each source is within four of its share, and mostly within two, for each
+    stage of a schedule; a source gives each of its rows once per pass, passes shuffled anew, over any number of ranks
+    and restarts; any position of any epoch is found in O(log K). Shares are whole billionths.
     With ``unit``, shares of tokens hold over whole passes, for it is mean lengths that are balanced.
     Shares hold for windows of the order; what grouping by length leaves of them in a batch, ``preview`` shows.
     Prepares 4 bytes a row (none where the column is sorted) and about 100 a source.
