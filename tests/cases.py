@@ -129,6 +129,14 @@ CASES = [
         ),
         "drawn",
     ),
+    Case("grain-shuffle", cr.GrainShuffle, lambda: plan(cr.GrainShuffle(5), cr.FixedSize(4)), uses_key=False),
+    Case(
+        "megatron-blend",
+        cr.MegatronBlend,
+        lambda: plan(cr.MegatronBlend("source", [2, 3, 3], epoch_samples=130), cr.FixedSize(4)),
+        "at most once",
+        uses_key=False,
+    ),
     Case("class-balanced", cr.ClassBalanced, lambda: plan(cr.ClassBalanced("source"), cr.FixedSize(4)), "drawn"),
     Case(
         "curriculum",

@@ -26,5 +26,5 @@ def test_what_a_user_passed_is_shown_as_code_and_shortened():
 
 def test_every_error_subclasses_a_built_in_one():
     kinds = [value for name, value in vars(errors).items() if name in errors.__all__ and isinstance(value, type)]
-    assert len(kinds) == 6
+    assert len(kinds) == 7
     assert all(issubclass(kind, (ValueError, RuntimeError)) for kind in kinds)

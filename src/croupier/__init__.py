@@ -20,8 +20,10 @@ from croupier.order.concat import Concat
 from croupier.order.curriculum import Curriculum, Pacing
 from croupier.order.evaluation import Evaluation, in_table_order
 from croupier.order.exclude import Exclude
+from croupier.order.grain_shuffle import GrainShuffle
 from croupier.order.interleave import Interleave
 from croupier.order.live_weighted import LiveWeighted
+from croupier.order.megatron_blend import MegatronBlend
 from croupier.order.mixture import Mixture
 from croupier.order.random_subset import RandomSubset
 from croupier.order.repeat import Repeat
@@ -35,6 +37,7 @@ from croupier.order.systematic_weighted import SystematicWeighted
 from croupier.order.trajectory_weighted import TrajectoryWeighted
 from croupier.order.weighted import Weighted
 from croupier.order.weighted_subset import WeightedSubset
+from croupier.report.difference import Difference, diff
 from croupier.report.figures import Preview
 from croupier.report.preview import preview
 from croupier.run.deal import Deal
@@ -56,12 +59,14 @@ __all__ = [
     "Cursor",
     "Deal",
     "Dealer",
+    "Difference",
     "EffectiveNumber",
     "EpochEnd",
     "Evaluation",
     "Exclude",
     "FewIds",
     "FixedSize",
+    "GrainShuffle",
     "Interleave",
     "Key",
     "Ledger",
@@ -69,6 +74,7 @@ __all__ = [
     "LiveWeighted",
     "Lockstep",
     "LossWeighted",
+    "MegatronBlend",
     "Mixture",
     "Observation",
     "Pacing",
@@ -96,6 +102,7 @@ __all__ = [
     "Weighted",
     "WeightedSubset",
     "chain",
+    "diff",
     "in_table_order",
     "load_state",
     "preview",

@@ -13,6 +13,7 @@ __all__ = [
     "BadState",
     "BadTable",
     "FeedbackTooLate",
+    "NoInverse",
     "RanksDisagree",
     "TooFewIds",
     "checked_fraction",
@@ -46,6 +47,15 @@ class BadState(ValueError):
 
 class TooFewIds(ValueError):
     """A step has fewer ids than shares, and no policy says what to do about it."""
+
+
+class NoInverse(BadArgument):
+    """An order cannot tell where an id comes: it draws with replacement, or has no ``position_of``."""
+
+    def __init__(self, order: object) -> None:
+        super().__init__(
+            "order", "have an inverse", order, "Sequential, Shuffle, Mixture, Subset, Selection and others do"
+        )
 
 
 class FeedbackTooLate(RuntimeError):

@@ -47,12 +47,13 @@ def test_it_keeps_a_copy_of_what_it_was_given():
             lambda: cr.Dealer(cr.chain(cr.Selection([7]), cr.FixedSize(1)), cr.Table(size=7), seed=0),
             "ids must be below the table's 7 rows, got 7; is it another table",
         ),
-        (
-            lambda: cr.Dealer(cr.chain(cr.Selection([3]), cr.FixedSize(1)), cr.Table(size=7), seed=0).position_of([4]),
-            "ids must be chosen by this selection",
-        ),
     ],
 )
 def test_bad_selections_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+def test_rows_that_were_not_chosen_have_no_position():
+    dealer = cr.Dealer(cr.chain(cr.Selection([3, 5], shuffle=False), cr.FixedSize(1)), cr.Table(size=7), seed=0)
+    assert dealer.position_of([4, 5, 3, 0]).tolist() == [-1, 1, 0, -1]

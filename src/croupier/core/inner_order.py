@@ -11,9 +11,17 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.chain import Chain
 from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, NoInverse
 
-__all__ = ["check_inner_order", "join_parts", "plan_inner", "position_inner", "prepare_inner", "prepares_per_epoch"]
+__all__ = [
+    "check_inner_order",
+    "join_parts",
+    "may_repeat",
+    "plan_inner",
+    "position_inner",
+    "prepare_inner",
+    "prepares_per_epoch",
+]
 
 
 def check_inner_order(argument: str, order: Any) -> None:
@@ -61,11 +69,17 @@ def plan_inner(order: Order, positions: Int64, context: Context, epoch: int) -> 
     return planned
 
 
+def may_repeat(order: Order) -> bool:
+    """Whether an epoch of this order may deal an id more than once, though it has an inverse (to the first time)."""
+    leaf = order.leaves()[0][1] if isinstance(order, Chain) else order
+    return bool(getattr(leaf, "may_repeat", False))
+
+
 def position_inner(order: Order, ids: Int64, context: Context, epoch: int) -> Int64:
     """Where each id comes in one of the order's epochs, -1 where it does not; for orders that can tell."""
     inverse = getattr(order.stages[0] if isinstance(order, Chain) else order, "position_of", None)
     if inverse is None:
-        raise BadArgument("order", "have an inverse", order.name, "Sequential, Shuffle, ShardShuffle and Selection do")
+        raise NoInverse(order)
     inside = _inside(context, epoch)
     return inverse(ids, inside.child(order.stages[0].name) if isinstance(order, Chain) else inside)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
@@ -59,6 +62,11 @@ class ClassBalanced:
         """The rows of a class hold for the run."""
         return False
 
+    @property
+    def may_repeat(self) -> bool:
+        """Classes that run out begin again."""
+        return True
+
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The rows of the table."""
         return self._mixture.epoch_size(table, epoch)
@@ -70,6 +78,19 @@ class ClassBalanced:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         return self._mixture.plan(batches, context)
+
+    @property
+    def unit(self) -> None:
+        """Shares are of samples."""
+        return
+
+    def source_names(self, table: Table) -> tuple[str, ...]:
+        """What the numbers in column ``source`` stand for."""
+        return self._mixture.source_names(table)
+
+    def asked_shares(self, table: Table, sample: int) -> npt.NDArray[np.float64]:
+        """The share of each class, shape (K,)."""
+        return self._mixture.asked_shares(table, sample)
 
     def position_of(self, ids: Int64, context: Context) -> Int64:
         """Where in this epoch each id comes first; -1 where it does not."""

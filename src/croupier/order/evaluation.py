@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.batches import Batches
+from croupier.core.batches import Batches, Int64
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context
 from croupier.core.table import Table
@@ -50,6 +50,11 @@ class Evaluation:
     def __post_init__(self) -> None:
         checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass batch_size * world_size")
 
+    @property
+    def may_repeat(self) -> bool:
+        """As padding."""
+        return True
+
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The rows, rounded up to a multiple."""
         return -(-table.size // self.multiple_of) * self.multiple_of
@@ -60,6 +65,10 @@ class Evaluation:
         is_padding = batches.indices >= rows
         padded = batches.with_indices(batches.indices % rows, is_padding=is_padding)
         return padded.with_ledger(Ledger.of(self.name, "repeated as padding", int(is_padding.sum())))
+
+    def position_of(self, ids: Int64, context: Context) -> Int64:
+        """Where in an epoch each id comes first."""
+        return ids
 
 
 def in_table_order(

@@ -59,6 +59,11 @@ class Interleave:
         """Whether any of the orders does."""
         return prepares_per_epoch(self.orders)
 
+    @property
+    def may_repeat(self) -> bool:
+        """Orders may share rows."""
+        return True
+
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The sizes together."""
         return sum(order.epoch_size(table, epoch) for order in self.orders)

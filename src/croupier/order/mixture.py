@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import check_inner_order
@@ -104,6 +105,11 @@ class Mixture:
         """Whether any of the sources does."""
         return as_sources(self.sources).prepared_per_epoch
 
+    @property
+    def may_repeat(self) -> bool:
+        """Sources that run out begin again."""
+        return True
+
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The samples of an epoch."""
         if not isinstance(self.epoch_end, EpochEnd):
@@ -144,6 +150,16 @@ class Mixture:
             return mixed
         starts, weights = prepared["target"]
         return mixed.with_columns(weight=weights[np.searchsorted(starts, positions, side="right") - 1, sources])
+
+    def source_names(self, table: Table) -> tuple[str, ...]:
+        """What the numbers in column ``source`` stand for."""
+        return as_sources(self.sources).names(table)
+
+    def asked_shares(self, table: Table, sample: int) -> npt.NDArray[np.float64]:
+        """The shares in force after so many samples, in the unit that they are counted in, shape (K,)."""
+        shares = ShareParts(table, as_sources(self.sources), self.unit)
+        starts, asked = shares.asked(self.shares)
+        return asked[int(np.searchsorted(starts, sample, side="right")) - 1]
 
     def position_of(self, ids: Int64, context: Context) -> Int64:
         """Where in this epoch each id comes first; -1 where it does not."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
-from croupier.core.shuffling import shuffled
+from croupier.core.shuffling import invert_shuffle, shuffled
 from croupier.core.stage import Context
 from croupier.core.table import Table
 from croupier.errors import checked_fraction
@@ -50,6 +50,11 @@ class RandomSubset:
     def __post_init__(self) -> None:
         checked_fraction("fraction", self.fraction, fix="pass the share of the rows to use in an epoch, like 0.1")
 
+    @property
+    def may_repeat(self) -> bool:
+        """An epoch that spans two passes may hold an id twice."""
+        return not self.replacement
+
     def epoch_size(self, table: Table, epoch: int) -> int:
         """``round(fraction * rows)``, at least one."""
         return max(1, round(self.fraction * table.size))
@@ -68,3 +73,15 @@ class RandomSubset:
             here: Int64 = np.flatnonzero(place // rows == ahead)
             ids[here] = shuffled(place[here] % rows, rows, context.key.child("pass", first_pass + ahead))
         return batches.with_indices(ids)
+
+    def position_of(self, ids: Int64, context: Context) -> Int64:
+        """Where in this epoch each id comes first; -1 where it does not."""
+        rows, size = context.table.size, self.epoch_size(context.table, context.epoch)
+        if self.replacement:
+            places = invert_shuffle(ids, rows, context.epoch_key)
+            return np.where(places < size, places, -1)
+        first_pass, offset = divmod(context.epoch * size, rows)
+        places = invert_shuffle(ids, rows, context.key.child("pass", first_pass)) - offset
+        later = invert_shuffle(ids, rows, context.key.child("pass", first_pass + 1)) + rows - offset
+        places = np.where(places >= 0, places, later)
+        return np.where(places < size, places, -1)

@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
-from croupier.core.inner_order import check_inner_order, join_parts, plan_inner, prepare_inner, prepares_per_epoch
+from croupier.core.inner_order import (
+    check_inner_order,
+    join_parts,
+    plan_inner,
+    position_inner,
+    prepare_inner,
+    prepares_per_epoch,
+)
 from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
@@ -48,6 +55,11 @@ class Repeat:
         """As the order inside."""
         return prepares_per_epoch([self.order])
 
+    @property
+    def may_repeat(self) -> bool:
+        """Passes repeat ids."""
+        return True
+
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The sizes of the joined epochs together."""
         return sum(self.order.epoch_size(table, inner) for inner in self._epochs(epoch))
@@ -68,6 +80,17 @@ class Repeat:
                 parts.append((here, plan_inner(self.order, batches.indices[here] - start, inside, inner)))
             start = end
         return join_parts(batches, parts)
+
+    def position_of(self, ids: Int64, context: Context) -> Int64:
+        """Where in the joined epochs each id comes first; -1 where it does not."""
+        inside = replace(context, key=context.key.child(self.order.name))
+        positions = np.full(ids.size, -1, dtype=np.int64)
+        start = 0
+        for inner in self._epochs(context.epoch):
+            here = position_inner(self.order, ids, inside, inner)
+            positions = np.where((positions < 0) & (here >= 0), start + here, positions)
+            start += self.order.epoch_size(context.table, inner)
+        return positions
 
     def _epochs(self, epoch: int) -> range:
         return range(epoch * self.times, (epoch + 1) * self.times)

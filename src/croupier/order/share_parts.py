@@ -37,14 +37,19 @@ class ShareParts:
                 raise BadArgument("unit", "be a column above 0 in every source", what, "leave that source out")
             self._per_sample = np.where(self.sizes > 0, self._amounts / np.maximum(self.sizes, 1), 1.0)
 
-    def parts(self, shares: Shares | ShareSchedule) -> Stages:
-        """Whole parts of a cycle of samples."""
+    def asked(self, shares: Shares | ShareSchedule) -> Stages:
+        """Shares that sum to one, in the unit that they are counted in."""
         stages = shares.stages() if isinstance(shares, ShareSchedule) else [(0, shares)]
         starts = [start for start, _ in stages]
         if not starts or starts[0] != 0 or any(late <= early for early, late in pairwise(starts)):
             raise BadArgument("stages of the shares", "begin at 0 and increase", starts, "mend the schedule")
-        weights = [rule.weights(self._amounts, self.names) / self._per_sample for _, rule in stages]
-        return np.array(starts, dtype=np.int64), np.stack([whole_parts(each, self.names) for each in weights])
+        weights = np.stack([rule.weights(self._amounts, self.names) for _, rule in stages])
+        return np.array(starts, dtype=np.int64), weights / weights.sum(axis=1, keepdims=True)
+
+    def parts(self, shares: Shares | ShareSchedule) -> Stages:
+        """Whole parts of a cycle of samples."""
+        starts, asked = self.asked(shares)
+        return starts, np.stack([whole_parts(each / self._per_sample, self.names) for each in asked])
 
     def loss_weights(self, dealt: Stages, target: Shares | ShareSchedule) -> Stages:
         """Target over dealt share of each source, from every sample on at which either changes."""

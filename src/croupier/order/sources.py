@@ -11,11 +11,18 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.facts import gathered_lengths
-from croupier.core.inner_order import join_parts, plan_inner, position_inner, prepare_inner, prepares_per_epoch
+from croupier.core.inner_order import (
+    join_parts,
+    may_repeat,
+    plan_inner,
+    position_inner,
+    prepare_inner,
+    prepares_per_epoch,
+)
 from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import CHUNK_ROWS, Table
-from croupier.errors import BadTable
+from croupier.errors import BadTable, NoInverse
 from croupier.kernels.group_shuffle import shuffle_groups, unshuffle_groups
 from croupier.kernels.mixing import GOLDEN, draws, mix64
 
@@ -153,6 +160,8 @@ class OrderSources:
     def places_of(self, ids: Int64, source: int, turn: int, context: Context) -> Int64:
         """At which place of a pass over a source each id comes; -1 where it does not."""
         name, order = list(self.orders.items())[source]
+        if may_repeat(order):  # of the times an id comes in a pass, the first may lie before the epoch's beginning
+            raise NoInverse(order)
         return position_inner(order, ids, self._inside(name, context), turn)
 
     def _inside(self, name: str, context: Context) -> Context:

@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
-from croupier.core.inner_order import check_inner_order, plan_inner, position_inner, prepare_inner, prepares_per_epoch
+from croupier.core.inner_order import (
+    check_inner_order,
+    may_repeat,
+    plan_inner,
+    position_inner,
+    prepare_inner,
+    prepares_per_epoch,
+)
 from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
@@ -53,6 +60,11 @@ class Subset:
     def prepared_per_epoch(self) -> bool:
         """As the order inside."""
         return prepares_per_epoch([self.order])
+
+    @property
+    def may_repeat(self) -> bool:
+        """As the order inside."""
+        return may_repeat(self.order)
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """As the order inside, for the table of these rows."""

@@ -9,7 +9,31 @@ from typing import Any
 
 from croupier.core.ledger import Ledger
 
-__all__ = ["Preview"]
+__all__ = ["Preview", "SourceFigures"]
+
+SHOWN_SOURCES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """One source of a mixture in the epoch previewed; shares are of tokens where the mixture counts in tokens.
+
+    ``asked`` is the share at the epoch's beginning and end, ``in_batches`` the 5th and 95th percentile of its share in
+    a batch: what grouping by length leaves of it. ``passes`` says how often the epoch deals each of its rows.
+    """
+
+    name: str
+    rows: int
+    asked: tuple[float, float]
+    dealt: float
+    passes: float
+    in_batches: tuple[float, float] | None
+
+    def __str__(self) -> str:
+        first, last = self.asked
+        asked = f"{first:.2%}" if round(first, 4) == round(last, 4) else f"{first:.2%} to {last:.2%}"
+        spread = "" if self.in_batches is None else ", {:.1%} to {:.1%} of a batch".format(*self.in_batches)
+        return f"{self.dealt:.2%} (asked {asked}), {self.passes:.2f} passes over {self.rows:,} rows{spread}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +65,8 @@ class Preview:
     """How often the least and the most dealt row of those dealt comes."""
     rows_not_dealt: int | None
     shares: Mapping[str, Mapping[str, float]]
+    sources: tuple[SourceFigures, ...]
+    """Of a mixture, largest first; empty for other orders."""
     ledger: Ledger
     prepare_seconds: float
     prepare_bytes: int
@@ -77,6 +103,12 @@ class Preview:
             ("preparing", _unless(self.prepare_bytes, 0, f"{self.prepare_seconds:.2f} s, {{:,}} bytes")),
             ("planning", f"{self.ids_per_second / 1e6:.1f} M ids/s"),
             *((f"share of {source}", _shares(shares)) for source, shares in self.shares.items()),
+            *((f"source {source.name}", str(source)) for source in self.sources[:SHOWN_SOURCES]),
+            *(
+                [("further sources", f"{len(self.sources) - SHOWN_SOURCES:,}")]
+                if len(self.sources) > SHOWN_SOURCES
+                else []
+            ),
             *((f"ledger: {entry.stage}", f"{entry.ids:,} ids {entry.event}") for entry in self.ledger),
         ]
         return [(name, value) for name, value in rows if value is not None]

@@ -17,6 +17,7 @@ from croupier.core.table import Table
 from croupier.errors import TooFewIds
 from croupier.report.figures import Preview
 from croupier.report.measure import ShareCounts, adjacent_correlation, count_shares, re_pairing
+from croupier.report.mixed_sources import sources_of
 from croupier.run.dealer import Dealer
 from croupier.run.program import Program
 from croupier.run.walk import Step, walk
@@ -107,6 +108,7 @@ def preview(
         repeats=(int(times.min()), int(times.max())),
         rows_not_dealt=table.size - times.size if is_exact and resume is None and times.size < table.size else None,
         shares=_shares_of_sources(table, dealt),
+        sources=sources_of(program, steps, cursor),
         ledger=sum((step.ledger for step in steps), _padding_of(program, steps, world_size)),
         prepare_seconds=prepare_seconds,
         prepare_bytes=_bytes_of(program.context(cursor.epoch).prepared),

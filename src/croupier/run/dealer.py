@@ -11,17 +11,17 @@ import numpy.typing as npt
 from croupier.core.chain import Chain, chain
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
-from croupier.core.policies import Tail
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of
 from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_step
 from croupier.run.memory import Gather, Memory, Report
 from croupier.run.program import Program, Segment
 from croupier.run.state import read_state, write_state
-from croupier.run.walk import walk
+from croupier.run.walk import check_end, walk
 from croupier.split.lockstep import Lockstep
 
 __all__ = ["Dealer"]
@@ -99,9 +99,10 @@ class Dealer:
         self._dealing = 0
         self._ledger = Ledger()
         self._undealt = Ledger()
+        self._skipped: tuple[Skip, ...] = ()
         self._is_connected = False
         self._agree: Callable[[Segment], None] = _agree_with_nobody
-        self._check_tail(chosen)
+        check_end(self.program, self.world_size)
 
     def __iter__(self) -> Iterator[Deal]:
         """Deal the batches of one epoch, or what is left of it after a state was loaded."""
@@ -147,18 +148,12 @@ class Dealer:
         Exact, but in two cases: where what is learned changes where batches are cut (LossWeighted before TokenBudget),
         and for a memory cap after a change of ranks within the epoch, where it is that of a whole epoch on these ranks.
         """
-        name = ("batches", self._pass_start)
-        if name not in self._counts:
-            self._counts[name] = count_batches(self.program, self._pass_start, self.world_size)
-        return self._counts[name]
+        return self._counted(count_batches)
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in that epoch: what a learning-rate schedule counts."""
-        name = ("steps", self._pass_start)
-        if name not in self._counts:
-            self._counts[name] = count_steps(self.program, self._pass_start, self.world_size)
-        return self._counts[name]
+        return self._counted(count_steps)
 
     def set_epoch(self, epoch: int) -> None:
         """Deal this epoch next, from its start; the epoch that would be dealt next anyway is left as it is."""
@@ -191,20 +186,18 @@ class Dealer:
         if values.shape != (len(deal),):
             raise BadArgument("signal", f"have one number for each of {len(deal)} ids", values.shape, "pass losses")
         if not np.all(np.isfinite(values)):
-            raise BadArgument(
-                "signal", "be finite", float(values[~np.isfinite(values)][0]), "skip steps that overflowed"
-            )
+            bad = float(values[~np.isfinite(values)][0])
+            raise BadArgument("signal", "be finite", bad, "skip steps that overflowed")
         if not deal.is_padding:
-            self.program.memory.report(
-                Report(self.program.epochs.ordinal(deal.epoch, deal.segment), deal.places, deal.ids, values)
-            )
+            ordinal = self.program.epochs.ordinal(deal.epoch, deal.segment)
+            self.program.memory.report(Report(ordinal, deal.places, deal.ids, values))
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
 
         With a plan that learns on several ranks, every rank must call it.
         """
-        return write_state(self.program, self._standing, self._ledger)
+        return write_state(self.program, self._standing, self._ledger, self._skipped)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where the state was taken, on this number of ranks.
@@ -214,47 +207,58 @@ class Dealer:
         BadState
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
-        self.program, cursor, self._ledger = read_state(
+        self.program, cursor, self._ledger, self._skipped = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0
         )
         self._counts.clear()
         self._stand_at(cursor)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
-        """Where in an epoch's order (before any grouping) each id comes, for orders that have an inverse."""
+        """Where in an epoch's order (before any grouping) each id comes first, -1 where it does not; or NoInverse."""
         wanted = self._standing.epoch if epoch is None else checked_int("epoch", epoch, at_least=0, fix="pass an epoch")
-        rows = np.asarray(ids)
-        if rows.dtype.kind not in "iu" or (rows.size and not 0 <= rows.min() <= rows.max() < self.program.table.size):
-            raise BadArgument(
-                "ids", f"be rows of the table, 0 to {self.program.table.size - 1}", ids, "pass row numbers"
-            )
-        return self.program.position_of(rows.astype(np.int64), wanted)
+        return self.program.position_of(checked_ids(ids, self.program.table.size), wanted)
+
+    def seen_before(self, ids: npt.ArrayLike, cursor: Cursor | None = None) -> npt.NDArray[np.bool_]:
+        """Whether each id was dealt, to any rank, before the run stood at a cursor: a deal's, or where it stands now.
+
+        Needs no log: the segments in question are planned again, one for an id of an order with an inverse, all up to
+        the cursor for one without. Of a run that dealt its epochs in turn; steps skipped do not count. Not for plans
+        that learn.
+        """
+        at = self._standing if cursor is None else cursor
+        return dealt_before(self.program, checked_ids(ids, self.program.table.size), at, self._skipped)
+
+    def skip_steps(self, steps: int) -> None:
+        """Pass over the next steps without dealing them, after a spike of the loss say; the ledger counts their ids.
+
+        Call it between passes, as a rule after ``load_state_dict``, on every rank: the next ``iter()`` begins after
+        them. Totals of samples, tokens and steps do not count them.
+        """
+        checked_int("steps", steps, at_least=1, fix="pass the number of steps to leave out")
+        after, lost = pass_over(self.program, self._standing, self.world_size, steps)
+        self._skipped = (*self._skipped, Skip(place_of(self._standing), place_of(after)))
+        self._ledger += lost
+        self._stand_at(after)
 
     def connect(self, gather: Gather, agree: Callable[[Segment], None]) -> None:
         """Join the ranks of a running job.
 
-        Parameters
-        ----------
-        gather : callable
-            Exchanges observations: every rank calls it at the same boundaries with its own, and gets everyone's.
-        agree : callable
-            Called with every segment as it is planned; raises where ranks differ.
+        ``gather`` exchanges observations: every rank calls it at the same boundaries with its own, and gets everyone's.
+        ``agree`` is called with every segment as it is planned, and raises where ranks differ.
         """
         self.program.memory.gather, self._agree, self._is_connected = gather, agree, True
+
+    def _counted(self, count: Callable[[Program, Cursor, int], int]) -> int:
+        name = (count.__name__, self._pass_start)
+        if name not in self._counts:
+            self._counts[name] = count(self.program, self._pass_start, self.world_size)
+        return self._counts[name]
 
     def _stand_at(self, cursor: Cursor) -> None:
         """Between passes: the next one begins here."""
         self._standing = self._next_pass = self._pass_start = cursor
         self._take_grown_table()
         self._received_segment = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
-
-    def _check_tail(self, split: Split) -> None:
-        """Refuse now what the table's size alone tells would be refused at the end of an epoch."""
-        start, stop = self.program.epochs.bounds(0)
-        if stop - start < self.world_size:
-            split.recut(np.array([stop - start]), self.world_size)
-        elif self.program.epochs.batch_size == 1 and self.program.epochs.tail is Tail.SHORT:
-            split.recut(np.ones(self.world_size + (stop - start) % self.world_size, np.int64), self.world_size)
 
     def _take_grown_table(self) -> None:
         """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""

@@ -16,9 +16,9 @@ from croupier.core.facts import gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
 from croupier.core.split import Split
-from croupier.core.stage import Context, Order, Prepared, Preparing, Stage
+from croupier.core.stage import Context, Prepared, Preparing, Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, NoInverse
 from croupier.run.epochs import Epochs
 from croupier.run.memory import Memory
 
@@ -190,15 +190,14 @@ class Program:
         return next((name for name in cast("list[Any]", named) if name is not None and name in self.table), None)
 
     def position_of(self, ids: Int64, epoch: int) -> Int64:
-        """Where in the epoch's order each id comes, for orders that can tell."""
-        part: Stage = self.plan
+        """Where in the epoch's order each id comes first, -1 where it does not; for orders that can tell."""
+        path, order = self.plan.leaves()[0]
+        inverse = getattr(order, "position_of", None)
+        if inverse is None:
+            raise NoInverse(order)
         context = self.context(epoch)
-        while isinstance(part, Chain):
-            part = part.stages[0]
-            context = context.child(part.name)
-        inverse = getattr(part, "position_of", None)
-        if inverse is None or not isinstance(part, Order):
-            raise BadArgument("order", "have an inverse", part, "Sequential, Shuffle, ShardShuffle and Selection have")
+        for name in path:
+            context = context.child(name)
         return inverse(ids, context)
 
 

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+import numpy as np
+
 from croupier.core.cursor import Cursor
 from croupier.core.fingerprint import describe, digest
 from croupier.core.ledger import Entry, Ledger
 from croupier.core.policies import Tail
 from croupier.core.table import Table
 from croupier.errors import BadState
+from croupier.run.audit import Skip
 from croupier.run.program import Program
 
 __all__ = ["STATE_VERSION", "read_state", "write_state"]
 
 STATE_VERSION = 1
-FIELDS = {"croupier_state", "cursor", "run", "plan", "table", "ledger", "learned", "checksum"}
+FIELDS = {"croupier_state", "cursor", "run", "plan", "table", "ledger", "skipped", "learned", "checksum"}
 
 
-def write_state(program: Program, cursor: Cursor, ledger: Ledger) -> dict[str, Any]:
+def write_state(program: Program, cursor: Cursor, ledger: Ledger, skipped: tuple[Skip, ...] = ()) -> dict[str, Any]:
     """The state of a run that stands at the cursor: numbers and strings, and arrays where the plan learns."""
     state: dict[str, Any] = {
         "croupier_state": STATE_VERSION,
@@ -28,6 +31,7 @@ def write_state(program: Program, cursor: Cursor, ledger: Ledger) -> dict[str, A
         "plan": program.plan_description,
         "table": program.table_fingerprint,
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
+        "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
     }
     state["checksum"] = digest(state)
     state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))
@@ -36,8 +40,8 @@ def write_state(program: Program, cursor: Cursor, ledger: Ledger) -> dict[str, A
 
 def read_state(
     state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool
-) -> tuple[Program, Cursor, Ledger]:
-    """The program, cursor and ledger to go on with, or an error that says what differs."""
+) -> tuple[Program, Cursor, Ledger, tuple[Skip, ...]]:
+    """The program, cursor, ledger and skips to go on with, or an error that says what differs."""
     if not isinstance(state, Mapping):
         raise BadState("it", "be what state_dict() returned", type(state).__name__, "load the right file")
     version = state.get("croupier_state")
@@ -69,7 +73,16 @@ def read_state(
         raise BadState("cursor.consumed", f"be <= {size}", cursor.consumed, "it is damaged")
     if cursor.anchor > cursor.consumed:
         raise BadState("cursor.anchor", f"be <= consumed ({cursor.consumed})", cursor.anchor, "it is damaged")
-    return program, cursor, Ledger(tuple(Entry(*entry) for entry in state["ledger"]))
+    ledger = Ledger(tuple(Entry(*entry) for entry in state["ledger"]))
+    return program, cursor, ledger, tuple(_skip(entry) for entry in state["skipped"])
+
+
+def _skip(entry: Any) -> Skip:
+    places = np.asarray(entry)
+    if places.shape != (2, 3) or places.dtype.kind != "i" or places.min() < 0:
+        raise BadState("skipped", "be pairs of places in the flat order", entry, "load an undamaged state")
+    (epoch, segment, consumed), (to_epoch, to_segment, to_consumed) = places.tolist()
+    return Skip((epoch, segment, consumed), (to_epoch, to_segment, to_consumed))
 
 
 def _run_arguments(program: Program) -> dict[str, Any]:

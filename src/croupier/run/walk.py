@@ -12,9 +12,10 @@ import numpy as np
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
+from croupier.core.policies import Tail
 from croupier.run.program import Program, Segment
 
-__all__ = ["Span", "Step", "even_end", "spans_of", "walk"]
+__all__ = ["Span", "Step", "check_end", "even_end", "spans_of", "walk"]
 
 
 class Span(NamedTuple):
@@ -86,6 +87,15 @@ def walk(
         if number == last and end == 0:
             ledger += Ledger.of("split", "left out: fewer than ranks", dropped)
     return ledger
+
+
+def check_end(program: Program, world_size: int) -> None:
+    """Refuse now what the table's size alone tells would be refused at the end of an epoch."""
+    start, stop = program.epochs.bounds(0)
+    if stop - start < world_size:
+        program.split.recut(np.array([stop - start]), world_size)
+    elif program.epochs.batch_size == 1 and program.epochs.tail is Tail.SHORT:
+        program.split.recut(np.ones(world_size + (stop - start) % world_size, np.int64), world_size)
 
 
 def even_end(

@@ -84,13 +84,12 @@ class Selection:
         return batches.with_indices(ids[place], weight=np.asarray(self.weights)[place])
 
     def position_of(self, ids: Int64, context: Context) -> Int64:
-        """Where in this epoch each id comes; an id that was not chosen is refused."""
+        """Where in this epoch each id comes; -1 where it was not chosen."""
         chosen = np.asarray(self.ids)
         by_id = np.argsort(chosen, kind="stable")
         place = by_id[np.minimum(np.searchsorted(chosen, ids, sorter=by_id), chosen.size - 1)]
-        if not np.array_equal(chosen[place], ids):
-            raise BadArgument("ids", "be chosen by this selection", ids, "ask for rows in selection.ids")
-        return invert_shuffle(place, chosen.size, context.epoch_key) if self.shuffle else place
+        positions = invert_shuffle(place, chosen.size, context.epoch_key) if self.shuffle else place
+        return np.where(chosen[place] == ids, positions, -1)
 
 
 def _frozen(values: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:

@@ -1,0 +1,81 @@
+"""What a plan makes of the sources that its order mixes."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.core.batches import Batches, Int64, concatenate
+from croupier.core.cursor import Cursor
+from croupier.core.facts import gathered_lengths
+from croupier.core.table import Table
+from croupier.report.figures import SourceFigures
+from croupier.run.program import Program
+from croupier.run.walk import Step
+
+__all__ = ["Mixing", "sources_of"]
+
+MEASURED_SOURCES = 100
+"""Of so many sources, the largest, the shares in batches are measured."""
+
+
+@runtime_checkable
+class Mixing(Protocol):
+    """An order that adds a column ``source``, and can say what its numbers mean."""
+
+    @property
+    def unit(self) -> str | None:
+        """The column of lengths in which shares are counted; None for samples."""
+        ...
+
+    def source_names(self, table: Table) -> tuple[str, ...]:
+        """The name of each source."""
+        ...
+
+    def asked_shares(self, table: Table, sample: int) -> npt.NDArray[np.float64]:
+        """The shares in force after so many samples."""
+        ...
+
+
+def sources_of(program: Program, steps: list[Step], cursor: Cursor) -> tuple[SourceFigures, ...]:
+    """The figures of each source in these steps, largest first; none where the order mixes nothing."""
+    path, order = program.plan.leaves()[0]
+    if not isinstance(order, Mixing):
+        return ()
+    table, context = program.table, program.context(cursor.epoch)
+    for part in path:
+        context = context.child(part)
+    sizes: Int64 = context.prepared["sizes"]
+    batches = concatenate([step.batches for step in steps])
+    codes, names = batches.columns["source"], order.source_names(table)
+    amounts = np.ones(codes.size)
+    if order.unit is not None:
+        amounts = gathered_lengths(table, order.unit, batches.indices).astype(np.float64)
+    dealt = np.bincount(codes, weights=amounts, minlength=sizes.size)
+    samples = np.bincount(codes, minlength=sizes.size) * (program.epochs.size(cursor.epoch) / codes.size)
+    first, last = program.epochs.ids_before(cursor.epoch), program.epochs.ids_before(cursor.epoch + 1) - 1
+    asked_first, asked_last = order.asked_shares(table, first), order.asked_shares(table, last)
+    largest: Int64 = np.argsort(-dealt, kind="stable")[: np.count_nonzero(dealt)]
+    return tuple(
+        SourceFigures(
+            name=names[source],
+            rows=int(sizes[source]),
+            asked=(float(asked_first[source]), float(asked_last[source])),
+            dealt=float(dealt[source] / dealt.sum()),
+            passes=float(samples[source] / sizes[source]),
+            in_batches=_in_batches(batches, amounts * (codes == source), amounts) if place < MEASURED_SOURCES else None,
+        )
+        for place, source in enumerate(largest.tolist())
+    )
+
+
+def _in_batches(
+    batches: Batches, mine: npt.NDArray[np.float64], amounts: npt.NDArray[np.float64]
+) -> tuple[float, float]:
+    """The share that one batch in twenty does not reach, and the one that one in twenty exceeds."""
+    of_batch = np.repeat(np.arange(len(batches)), batches.sizes)
+    shares = np.bincount(of_batch, weights=mine) / np.maximum(np.bincount(of_batch, weights=amounts), 1)
+    low, high = np.quantile(shares, [0.05, 0.95]).tolist()
+    return low, high
