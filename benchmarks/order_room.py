@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 
 import croupier as cr
-from benchmarks import peers
+from benchmarks import order_mixtures, order_weights, peers
 from benchmarks.child import Cost, in_child
 from benchmarks.harness import OURS, Reach, Row, interleaved, row, seconds
 from croupier.core.key import Key
@@ -27,6 +27,8 @@ def rows(*, quick: bool) -> Iterator[Row]:
     """The rows of this room."""
     yield from _first_ids(quick=quick)
     yield from _ids_per_second(quick=quick)
+    yield from order_weights.rows(quick=quick)
+    yield from order_mixtures.rows(quick=quick)
 
 
 def first_ids(size: int) -> Callable[[], object]:

@@ -136,3 +136,57 @@ def _cut(lengths: Int32, starts: Int64, max_tokens: int) -> Int64:
                 begin, longest = i, lengths[i]
         offsets.append(starts[w + 1])
     return np.array(offsets)
+
+
+def torch_multinomial(weights: np.ndarray, draws: int) -> Callable[[], np.ndarray]:
+    """Ready to draw with replacement as WeightedRandomSampler does."""
+    import torch
+
+    given = torch.from_numpy(weights)
+    generator = torch.Generator().manual_seed(0)
+    return lambda: torch.multinomial(given, draws, replacement=True, generator=generator).numpy()
+
+
+def torchdata_sources(shares: Any, draws: int) -> np.ndarray:
+    """The sources in the order of torchdata's MultiNodeWeightedSampler."""
+    from torchdata.nodes import IterableWrapper, MultiNodeWeightedSampler
+
+    sources = {str(source): IterableWrapper(_endless(source)) for source in range(len(shares))}
+    weights = {str(source): float(share) for source, share in enumerate(shares)}
+    node = MultiNodeWeightedSampler(sources, weights, seed=0, rank=0, world_size=1)
+    node.reset()
+    return np.array([next(node) for _ in range(draws)])
+
+
+class _endless:  # noqa: N801 - an iterable, restartable as torchdata asks
+    def __init__(self, source: int) -> None:
+        self.source = source
+
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            yield self.source
+
+
+def grain_sources(shares: Any, draws: int) -> np.ndarray:
+    """The sources in the order of grain's MapDataset.mix."""
+    import grain
+
+    parts = [grain.MapDataset.source([source]).repeat(draws) for source in range(len(shares))]
+    mixed = grain.MapDataset.mix(parts, weights=[float(share) for share in shares])
+    return np.array([mixed[position] for position in range(min(draws, len(mixed)))])
+
+
+@numba.njit(cache=True)
+def _greedy(weights: np.ndarray, draws: int) -> np.ndarray:
+    counts = np.zeros(weights.size, np.int64)
+    sources = np.empty(draws, np.int64)
+    for t in range(draws):
+        errors = weights * max(float(t), 1.0) - counts
+        sources[t] = np.argmax(errors)
+        counts[sources[t]] += 1
+    return sources
+
+
+def megatron_sources(shares: Any, draws: int) -> np.ndarray:
+    """The rule of Megatron-LM's build_blending_indices: the source that lags most behind its share."""
+    return _greedy(np.asarray(shares, float), draws)

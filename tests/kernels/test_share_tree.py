@@ -35,10 +35,10 @@ def bound(tree):
 @given(parts_of_a_cycle, st.integers(0, 2**64 - 1), st.integers(0, 2**45))
 def test_sources_and_ordinals_are_those_of_a_count(parts, key, start):
     """The oracle: ordinals count the draws of a source one by one, from the start of a cycle."""
-    tree = share_tree(parts)
+    tree = share_tree(parts, key)
     first = start // sum(parts) * sum(parts)
     positions = np.arange(first, first + 400)
-    sources, ordinals = draw_sources(positions, tree, key)
+    sources, ordinals = draw_sources(positions, tree)
     cycles = first // sum(parts)
     seen = [cycles * part for part in parts]
     for source, ordinal in zip(sources.tolist(), ordinals.tolist(), strict=True):
@@ -47,30 +47,30 @@ def test_sources_and_ordinals_are_those_of_a_count(parts, key, start):
         seen[source] += 1
     assert discrepancy(sources, parts) <= bound(tree) + 1e-9
     assert bound(tree) <= 4
-    assert find_positions(sources, ordinals, tree, key).tolist() == positions.tolist()
+    assert find_positions(sources, ordinals, tree).tolist() == positions.tolist()
 
 
 @given(parts_of_a_cycle, st.lists(st.integers(0, 2**62 - 1), min_size=1, max_size=50))
 def test_any_position_at_once_and_back(parts, positions):
-    tree = share_tree(parts)
+    tree = share_tree(parts, key=5)
     wanted = np.array(positions)
-    sources, ordinals = draw_sources(wanted, tree, key=5)
-    assert find_positions(sources, ordinals, tree, key=5).tolist() == positions
+    sources, ordinals = draw_sources(wanted, tree)
+    assert find_positions(sources, ordinals, tree).tolist() == positions
     for position, source, ordinal in zip(positions, sources.tolist(), ordinals.tolist(), strict=True):
         assert abs(ordinal * sum(parts) - position * parts[source]) <= (bound(tree) + 1e-6) * sum(parts)
 
 
 @pytest.mark.parametrize("parts", [[1], [1, 1], [0, 7, 0], [3, 5, 1, 1, 2], [1] * 40])
 def test_a_cycle_deals_every_source_exactly_its_parts(parts):
-    sources, _ = draw_sources(np.arange(5 * sum(parts)), share_tree(parts), key=2)
+    sources, _ = draw_sources(np.arange(5 * sum(parts)), share_tree(parts, key=2))
     for cycle in sources.reshape(5, -1):
         assert np.bincount(cycle, minlength=len(parts)).tolist() == parts
 
 
 @given(parts_of_a_cycle, st.integers(0, 2**64 - 1), st.integers(0, 2**50))
 def test_the_loop_and_its_twin_agree(parts, key, start):
-    tree = share_tree(parts)
-    arguments = (np.arange(start, start + 100), *tree[:4], np.arange(1, tree.minor.size + 1, dtype=np.uint64) * 77)
+    tree = share_tree(parts, key)
+    arguments = (np.arange(start, start + 100), *tree[:4], tree.node_keys)
     for ours, theirs in zip(_draw(*arguments), _draw.twin(*arguments), strict=True):
         assert ours.tolist() == theirs.tolist()
 
@@ -78,7 +78,7 @@ def test_the_loop_and_its_twin_agree(parts, key, start):
 def test_the_discrepancy_of_five_sources():
     """iid draws reach about 100 here."""
     parts = [600_000_000, 250_000_000, 100_000_000, 40_000_000, 10_000_000]
-    worst = max(discrepancy(draw_sources(np.arange(20_000), share_tree(parts), key)[0], parts) for key in range(20))
+    worst = max(discrepancy(draw_sources(np.arange(20_000), share_tree(parts, key))[0], parts) for key in range(20))
     assert worst <= 2.2
     iid = np.random.default_rng(0).choice(5, 20_000, p=np.array(parts) / 1e9)
     assert discrepancy(iid, parts) > 20
@@ -89,7 +89,7 @@ def test_no_rank_sees_one_source_only():
 
     4,000 fair coins a rank; five standard deviations are passed with a probability below 1e-6.
     """
-    sources, _ = draw_sources(np.arange(8000), share_tree([1, 1]), key=3)
+    sources, _ = draw_sources(np.arange(8000), share_tree([1, 1], key=3))
     assert abs(sources[::2].mean() - 0.5) < 5 * 0.5 / np.sqrt(4000)
     fixed = np.arange(8000) % 2
     assert abs(fixed[::2].mean() - 0.5) > 5 * 0.5 / np.sqrt(4000), "the mutant: floors instead of random places"

@@ -69,6 +69,7 @@ def test_one_more_than_a_power_of_four_deals_an_id_twice_and_one_never(size):
         ids = index_shuffle(np.arange(size), size, seed, 4)
         assert np.array_equal(np.sort(ids[:-1]), np.arange(size - 1))
         assert ids[-1] == ids[0]
+        assert np.array_equal(_shuffle.twin(np.arange(size), size, *_words(size, seed, 4)), ids)
         assert np.array_equal(index_unshuffle(ids[:-1], size, seed, 4), np.arange(size - 1))
         assert index_unshuffle(np.array([ids[-1], size - 1]), size, seed, 4).tolist() == [0, -1]
 

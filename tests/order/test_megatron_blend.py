@@ -118,6 +118,14 @@ def test_ranks_get_megatrons_micro_batches_and_the_run_goes_on_on_others():
     assert [i for step in rest for deal in step for i in deal] == flat[140:400]
 
 
+def test_a_preview_shows_the_shares_of_the_blend():
+    table = cr.Table(dataset=["wiki"] * 60 + ["web"] * 90 + ["none"])
+    order = MegatronBlend("dataset", {"wiki": 30, "none": 0, "web": 70}, epoch_samples=100)
+    figures = cr.preview(cr.chain(order, cr.FixedSize(10)), table, seed=0)
+    assert [(each.name, each.dealt) for each in figures.sources] == [("web", 0.7), ("wiki", 0.3)]
+    assert figures.sources[0].asked == pytest.approx((0.7, 0.7))
+
+
 def test_position_of_is_the_inverse():
     table = table_of([30, 50])
     order = MegatronBlend("dataset", [1, 2], epoch_samples=60)

@@ -42,6 +42,7 @@ class ShareTree(NamedTuple):
     total: Int64
     children: Int64
     parents: Int64
+    node_keys: npt.NDArray[np.uint64]
 
     @property
     def nbytes(self) -> int:
@@ -49,13 +50,15 @@ class ShareTree(NamedTuple):
         return sum(part.nbytes for part in self)
 
 
-def share_tree(parts: Sequence[int] | Int64) -> ShareTree:
+def share_tree(parts: Sequence[int] | Int64, key: int) -> ShareTree:
     """The tree for these whole parts of a cycle; a source of no parts never comes.
+
+    ``key`` has 64 bits; each places the draws anew within their strata.
 
     Examples
     --------
-    >>> tree = share_tree([3, 1])
-    >>> sources, ordinals = draw_sources(np.arange(8), tree, key=1)
+    >>> tree = share_tree([3, 1], key=1)
+    >>> sources, ordinals = draw_sources(np.arange(8), tree)
     >>> np.bincount(sources[:4]).tolist(), np.bincount(sources).tolist(), ordinals[sources == 1].tolist()
     ([3, 1], [6, 2], [0, 1])
     """
@@ -78,7 +81,7 @@ def share_tree(parts: Sequence[int] | Int64) -> ShareTree:
             parents[child if child >= 0 else nodes + ~child] = 2 * node + side
         heapq.heappush(heap, (less + more, node))
     arrays = (np.array(values, dtype=np.int64) for values in (whole, minor, total, children, parents))
-    return ShareTree(*arrays)
+    return ShareTree(*arrays, draws(key, np.arange(nodes, dtype=np.int64)))
 
 
 # One level of the tree at a time for all positions: no step waits for the one before, which a walk of one position
@@ -161,11 +164,7 @@ def _draw_numpy(
 _draw = Kernel(_draw_loop, _draw_numpy)
 
 
-def _node_keys(tree: ShareTree, key: int) -> npt.NDArray[np.uint64]:
-    return draws(key, np.arange(tree.minor.size, dtype=np.int64))
-
-
-def draw_sources(positions: Int64, tree: ShareTree, key: int) -> tuple[Int64, Int64]:
+def draw_sources(positions: Int64, tree: ShareTree) -> tuple[Int64, Int64]:
     """The source at each position, and its ordinal: how often that source came at the positions before.
 
     Parameters
@@ -173,28 +172,25 @@ def draw_sources(positions: Int64, tree: ShareTree, key: int) -> tuple[Int64, In
     positions : int64 array of shape (n,)
         0 or more, in any order, up to 2**62.
     tree : ShareTree
-    key : int
-        64 bits; each key places the draws anew within their strata.
 
     Returns
     -------
     sources, ordinals : int64 arrays of shape (n,)
     """
     ready = np.ascontiguousarray(positions)
-    return _draw(ready, tree.parts, tree.minor, tree.total, tree.children, _node_keys(tree, key))
+    return _draw(ready, tree.parts, tree.minor, tree.total, tree.children, tree.node_keys)
 
 
-def find_positions(sources: Int64, ordinals: Int64, tree: ShareTree, key: int) -> Int64:
+def find_positions(sources: Int64, ordinals: Int64, tree: ShareTree) -> Int64:
     """The inverse of :func:`draw_sources`: where each source comes for the ordinal-th time. Every source needs parts.
 
     Examples
     --------
-    >>> tree = share_tree([6, 25, 10, 1])
-    >>> sources, ordinals = draw_sources(np.arange(100), tree, key=1)
-    >>> find_positions(sources, ordinals, tree, key=1).tolist() == list(range(100))
+    >>> tree = share_tree([6, 25, 10, 1], key=1)
+    >>> sources, ordinals = draw_sources(np.arange(100), tree)
+    >>> find_positions(sources, ordinals, tree).tolist() == list(range(100))
     True
     """
-    node_keys = _node_keys(tree, key)
     cycles, places = np.divmod(ordinals, tree.parts[sources])
     up = tree.parents[tree.minor.size + sources]
     live = np.flatnonzero(up >= 0)
@@ -203,7 +199,7 @@ def find_positions(sources: Int64, ordinals: Int64, tree: ShareTree, key: int) -
         less, whole = tree.minor[node], tree.total[node]
         # The k-th of the minor side lies in stratum k; before stratum k lie ceil(k * major / minor) of the major side.
         stratum = np.where(from_minor, place, place * less // (whole - less))
-        chosen = _chosen(stratum, less, whole, cycles[live], node_keys[node])
+        chosen = _chosen(stratum, less, whole, cycles[live], tree.node_keys[node])
         beyond = place + stratum
         places[live] = np.where(from_minor, chosen, beyond + (beyond >= chosen))
         up[live] = tree.parents[node]
@@ -211,27 +207,26 @@ def find_positions(sources: Int64, ordinals: Int64, tree: ShareTree, key: int) -
     return places + cycles * tree.parts.sum()
 
 
-def count_sources(position: int, tree: ShareTree, key: int) -> Int64:
+def count_sources(position: int, tree: ShareTree) -> Int64:
     """How often each source comes at the positions before this one, shape (K,).
 
     Examples
     --------
-    >>> tree = share_tree([6, 25, 10, 1])
-    >>> sources, _ = draw_sources(np.arange(1000), tree, key=1)
-    >>> count_sources(1000, tree, key=1).tolist() == np.bincount(sources).tolist()
+    >>> tree = share_tree([6, 25, 10, 1], key=1)
+    >>> sources, _ = draw_sources(np.arange(1000), tree)
+    >>> count_sources(1000, tree).tolist() == np.bincount(sources).tolist()
     True
     """
     cycle = int(tree.parts.sum())
     whole_cycles, place = divmod(position, cycle)
     if not tree.minor.size:
         return np.where(tree.parts > 0, place, 0) + whole_cycles * tree.parts
-    node_keys = _node_keys(tree, key)
     reached = np.zeros(tree.minor.size + tree.parts.size, dtype=np.int64)  # nodes, then sources
     reached[tree.minor.size - 1] = place
     for node in range(tree.minor.size - 1, -1, -1):
         less, whole, here = tree.minor[node : node + 1], tree.total[node : node + 1], reached[node : node + 1]
         stratum = here * less // whole
-        chosen = _chosen(stratum, less, whole, np.array([whole_cycles]), node_keys[node : node + 1])
+        chosen = _chosen(stratum, less, whole, np.array([whole_cycles]), tree.node_keys[node : node + 1])
         to_minor = int(stratum[0]) + int(chosen[0] < here[0])
         for child, count in zip(
             tree.children[2 * node : 2 * node + 2].tolist(), (here[0] - to_minor, to_minor), strict=True

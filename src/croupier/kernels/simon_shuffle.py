@@ -126,7 +126,7 @@ def _walk(values: Int64, size: int, width: np.uint64, keys: UInt64, evaluate: An
         ends = np.where(block < size, block.astype(np.int64), after)
         for _ in range(_LEAST_BITS):
             ends = ends[ends]
-        return ends[after[values]]
+        return ends[after[values % block.size]]  # a position that does not fit is cut, as by the masks
     x = evaluate(values.astype(np.uint64), width, mask, keys)
     todo = np.flatnonzero(x >= size)
     while todo.size:

@@ -40,7 +40,7 @@ class GrainShuffle:
     epoch 1 of seed 0 is epoch 0 of seed 1. A run that need not agree with grain takes
     :class:`~croupier.order.shuffle.Shuffle`, which has neither fault.
 
-    Source: grain 0.2.18 (Apache-2.0), by its behaviour and documentation; the network in ``kernels/simon_shuffle.py``.
+    Source: grain 0.2.18, by its behaviour and its published source; the network is in ``kernels/simon_shuffle.py``.
 
     Examples
     --------
@@ -61,6 +61,11 @@ class GrainShuffle:
         rounds = checked_int("rounds", self.rounds, at_least=4, at_most=1024, fix="pass 4, as MapDataset.shuffle does")
         if rounds % 2:
             raise BadArgument("rounds", "be even", rounds, "pass 4, as MapDataset.shuffle does")
+
+    @property
+    def may_repeat(self) -> bool:
+        """At the sizes of grain's fault."""
+        return True
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """All rows."""

@@ -107,12 +107,29 @@ class MegatronBlend:
         places = np.arange(self.epoch_samples) + np.repeat(starts - np.cumsum(counts) + counts, counts)
         dealt = np.empty(self.epoch_samples, np.int32 if table.size < 2**31 else np.int64)
         dealt[np.argsort(chosen, kind="stable")] = where["rows"][places] if "rows" in where else places
-        return {"dealt": dealt}
+        return {"dealt": dealt, "sizes": sizes}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         ids = context.prepared["dealt"][batches.indices].astype(np.int64)
         return batches.with_indices(ids, source=context.table.column(self.sources)[ids].astype(np.int32))
+
+    @property
+    def unit(self) -> None:
+        """Weights are of samples."""
+        return
+
+    def source_names(self, table: Table) -> tuple[str, ...]:
+        """What the codes in column ``source`` stand for."""
+        return ColumnSources(self.sources).names(table)
+
+    def asked_shares(self, table: Table, sample: int) -> Float64:
+        """The normalised weight of each source, shape (K,)."""
+        sources = ColumnSources(self.sources)
+        blended, shares = self._shares(sources.names(table), sources.sizes(table))
+        asked = np.zeros(max(sources.sizes(table).size, int(blended.max()) + 1))
+        asked[blended] = shares
+        return asked
 
     def position_of(self, ids: Int64, context: Context) -> Int64:
         """Where in an epoch each id comes; -1 where it does not."""

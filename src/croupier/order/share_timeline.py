@@ -30,10 +30,10 @@ class ShareTimeline:
     @classmethod
     def of(cls, starts: Int64, parts: Int64) -> Self:
         """The timeline of these parts of a cycle (see ``share_tree``), from these positions on."""
-        trees = tuple(share_tree(stage_parts) for stage_parts in parts)
+        trees = tuple(_stage_tree(stage, stage_parts) for stage, stage_parts in enumerate(parts))
         counts = [np.zeros(parts.shape[1], dtype=np.int64)]
         for stage, length in enumerate(np.diff(starts).tolist()):
-            counts.append(counts[-1] + count_sources(length, trees[stage], _stage_key(stage)))
+            counts.append(counts[-1] + count_sources(length, trees[stage]))
         return cls(starts, trees, np.stack(counts))
 
     @classmethod
@@ -44,12 +44,12 @@ class ShareTimeline:
         left, position = np.where(parts > 0, sizes, 0), 0
         while left.any():
             now = np.where(left > 0, parts, 0)
-            tree, key = share_tree(now), _stage_key(len(stages))
+            tree = _stage_tree(len(stages), now)
             alive = np.flatnonzero(left)
-            length = int(find_positions(alive, left[alive] - 1, tree, key).min()) + 1
+            length = int(find_positions(alive, left[alive] - 1, tree).min()) + 1
             starts.append(position)
             stages.append(now)
-            left = left - count_sources(length, tree, key)
+            left = left - count_sources(length, tree)
             position += length
         return cls.of(np.array(starts, dtype=np.int64), np.stack(stages)), position
 
@@ -73,7 +73,7 @@ class ShareTimeline:
     def counts_before(self, position: int) -> Int64:
         """How often each source comes at the positions before this one, shape (K,)."""
         stage = int(np.searchsorted(self.starts, position, side="right")) - 1
-        inside = count_sources(position - int(self.starts[stage]), self.trees[stage], _stage_key(stage))
+        inside = count_sources(position - int(self.starts[stage]), self.trees[stage])
         return self.counts_before_stage[stage] + inside
 
     def positions_of(self, source: int, ordinals: Int64) -> Int64:
@@ -86,14 +86,14 @@ class ShareTimeline:
             here = np.flatnonzero(stages == stage)
             if here.size and self.trees[stage].parts[source]:
                 sources = np.full(here.size, source, dtype=np.int64)
-                inside = find_positions(sources, ordinals[here] - before[stage], self.trees[stage], _stage_key(stage))
+                inside = find_positions(sources, ordinals[here] - before[stage], self.trees[stage])
                 positions[here] = inside + self.starts[stage]
         return positions
 
     def _within(self, positions: Int64, stage: int) -> tuple[Int64, Int64]:
-        sources, ordinals = draw_sources(positions - self.starts[stage], self.trees[stage], _stage_key(stage))
+        sources, ordinals = draw_sources(positions - self.starts[stage], self.trees[stage])
         return sources, ordinals + self.counts_before_stage[stage][sources]
 
 
-def _stage_key(stage: int) -> int:
-    return Key(0).child("shares", stage).bits
+def _stage_tree(stage: int, parts: Int64) -> ShareTree:
+    return share_tree(parts, Key(0).child("shares", stage).bits)

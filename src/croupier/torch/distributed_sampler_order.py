@@ -44,7 +44,7 @@ class DistributedSamplerOrder:
     installed. Not guaranteed: that epochs are unrelated, for epoch 1 of seed 0 is epoch 0 of seed 1;
     :class:`croupier.Shuffle` stores nothing and has no such relation.
 
-    Source: the documentation and behaviour of ``torch.utils.data.DistributedSampler``.
+    Source: ``torch.utils.data.DistributedSampler`` of torch 2.13, by its behaviour and its published source.
 
     Examples
     --------
@@ -84,6 +84,11 @@ class DistributedSamplerOrder:
     def prepared_per_epoch(self) -> bool:
         """Each epoch has a permutation of its own."""
         return self.shuffle
+
+    @property
+    def may_repeat(self) -> bool:
+        """To even out the ranks."""
+        return not self.drop_last
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The rows, made a multiple of the ranks."""
