@@ -80,8 +80,10 @@ def share_tree(parts: Sequence[int] | Int64, key: int) -> ShareTree:
         for side, child in enumerate((major_child, minor_child)):
             parents[child if child >= 0 else nodes + ~child] = 2 * node + side
         heapq.heappush(heap, (less + more, node))
-    arrays = (np.array(values, dtype=np.int64) for values in (whole, minor, total, children, parents))
-    return ShareTree(*arrays, draws(key, np.arange(nodes, dtype=np.int64)))
+    return ShareTree(
+        *(np.array(values, dtype=np.int64) for values in (whole, minor, total, children, parents)),
+        node_keys=draws(key, np.arange(nodes, dtype=np.int64)),
+    )
 
 
 # One level of the tree at a time for all positions: no step waits for the one before, which a walk of one position

@@ -60,7 +60,7 @@ def sources_of(program: Program, steps: list[Step], cursor: Cursor) -> tuple[Sou
     largest: Int64 = np.argsort(-dealt, kind="stable")[: np.count_nonzero(dealt)]
     return tuple(
         SourceFigures(
-            name=names[source],
+            name=names[int(source)],
             rows=int(sizes[source]),
             asked=(float(asked_first[source]), float(asked_last[source])),
             dealt=float(dealt[source] / dealt.sum()),
