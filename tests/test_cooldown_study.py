@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-sys.path.append(str(Path(__file__).parents[1]))  # benchmarks are not installed
 
 from benchmarks import cooldown  # noqa: E402
 from benchmarks.cooldown import COOLDOWN_ARM, HIGH_ARM, LOW_ARM, PLANTED, UPWEIGHT_ARM, Difference, Run, Sizes  # noqa: E402
@@ -212,7 +209,7 @@ def test_the_report_is_json(few):
 def test_a_trained_model_shows_the_planted_effect_and_a_harness_without_arms_does_not(few, monkeypatch):
     """The control end to end, at sizes that take seconds; the mutant deals every arm at T = 1."""
     names = [source.name for source in few]
-    sizes = Sizes(run_samples=1024, batch_samples=8, width=24, layers=3, evaluations=1)
+    sizes = Sizes(run_samples=768, batch_samples=8, width=24, layers=3, evaluations=1)
     chosen = {arm: mixture for arm, mixture in cooldown.arms(sizes.run_samples).items() if arm in (LOW_ARM, HIGH_ARM)}
     monkeypatch.setattr(cooldown, "arms", lambda _: chosen)
     assert cooldown.control_holds(list(cooldown.study(few, [1, 2], sizes)), names)

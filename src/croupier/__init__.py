@@ -14,6 +14,7 @@ from croupier.core.stage import Context, Observation
 from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.loss_weighted import LossWeighted
+from croupier.kernels.mixing import draws
 from croupier.negatives.uniform_negatives import UniformNegatives
 from croupier.order.class_balanced import ClassBalanced
 from croupier.order.concat import Concat
@@ -103,6 +104,7 @@ __all__ = [
     "WeightedSubset",
     "chain",
     "diff",
+    "draws",
     "in_table_order",
     "load_state",
     "preview",

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 def flat_ids(dealers: list[cr.Dealer]) -> list[int]:
     """What all ranks deal in a pass, rank after rank in each step."""
     return [i for step in zip(*dealers, strict=True) for deal in step for i in deal]
+
+
+def facts(deals: list[cr.Deal]) -> list[dict[str, list]]:
+    return [{name: values.tolist() for name, values in deal.columns.items()} for deal in deals]
 
 
 @pytest.fixture
@@ -30,34 +35,31 @@ def stream() -> Callable[..., Iterator[cr.Deal]]:
 
 @pytest.fixture
 def check_resume_and_ranks() -> Callable[[cr.Chain, cr.Table], None]:
-    """The same ids and facts of them again, after a restart in the middle, and on two ranks; another seed, others."""
+    """The same ids and facts again, also after a stop anywhere; the same ids over two ranks; other epochs differ."""
 
     def check(plan: cr.Chain, table: cr.Table) -> None:
         def dealer(seed: int = 3, **ranks: int) -> cr.Dealer:
             return cr.Dealer(plan, table, seed=seed, **ranks)
 
-        passes = dealer()
-        epochs = [list(passes) for _ in range(3)]
+        def ranks(count: int) -> list[cr.Dealer]:
+            return [dealer(rank=rank, world_size=count) for rank in range(count)]
+
+        whole = dealer()
+        epochs = [list(whole) for _ in range(3)]
         ids = [[i for deal in deals for i in deal] for deals in epochs]
         assert flat_ids([dealer(seed=4)]) != ids[0] != ids[1]
-        for stop in (1, len(epochs[0]) // 2, len(epochs[0]) + 1):
-            first, resumed = dealer(), dealer()
-            dealt = [deal for _ in range(2) for deal, _ in zip(first, range(stop), strict=False)]
-            del dealt
-            resumed.load_state_dict(first.state_dict())
+        assert flat_ids(ranks(2)) == ids[0]
+        steps = len(epochs[0])
+        for stop in (1, steps // 2, steps - 1, steps, steps + 1):
+            stopped = dealer()
+            assert len(list(islice((deal for _ in range(3) for deal in stopped), stop))) == stop
+            epoch, done = divmod(stop, steps)
+            resumed, on_two = dealer(), ranks(2)
+            for each in (resumed, *on_two):
+                each.load_state_dict(stopped.state_dict())
             rest = list(resumed)
-            whole = epochs[rest[0].epoch]
-            assert rest == whole[len(whole) - len(rest) :]
-            for deal, same in zip(rest, whole[len(whole) - len(rest) :], strict=True):
-                assert {name: values.tolist() for name, values in deal.columns.items()} == {
-                    name: values.tolist() for name, values in same.columns.items()
-                }
-            ranks = [dealer(rank=rank, world_size=2) for rank in (0, 1)]
-            for rank in ranks:
-                rank.load_state_dict(first.state_dict())
-            flat = flat_ids(ranks)
-            assert flat == ids[rest[0].epoch][-len(flat) :]
-            assert len(flat) == sum(map(len, rest))
-        assert flat_ids([dealer(rank=rank, world_size=2) for rank in (0, 1)]) == ids[0]
+            assert rest == epochs[epoch][done:]
+            assert facts(rest) == facts(epochs[epoch][done:])
+            assert flat_ids(on_two) == [i for deal in rest for i in deal]
 
     return check

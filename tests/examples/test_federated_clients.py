@@ -27,7 +27,7 @@ def marks_of(plan, clients, epochs, seed=0):
 def test_the_share_of_anchors(probability):
     """100 clients, 60 epochs: each client, each epoch and all of them, and two epochs in a row, within 5 deviations.
 
-    False alarms: 6e-7 a figure, 162 figures, 3 cases: 3e-4. The mutant, a probability 0.1 larger, is caught by the whole.
+    False alarms: below 3e-3 a case, by binomial tails. The mutant, a probability 0.1 larger, is caught by the whole.
     """
 
     def is_off(marks, expected):
@@ -109,11 +109,11 @@ def test_fedamd_ends_lower_than_fedavg(seed):
 def test_without_corrections_it_is_no_better(monkeypatch):
     """Planted: a cache that is never refreshed."""
     fedavg = last_losses(0, 0.01, use_anchors=False)
-    monkeypatch.setattr(
-        example.Anchors,
-        "plan",
-        lambda self, batches, context: batches.with_columns(is_anchor=np.zeros(batches.indices.size, bool)),
-    )
+
+    def nobody(self, batches, context):
+        return batches.with_columns(is_anchor=np.zeros(batches.indices.size, bool))
+
+    monkeypatch.setattr(example.Anchors, "plan", nobody)
     assert last_losses(0, 0.01, use_anchors=True) > fedavg
 
 
@@ -122,4 +122,5 @@ def test_its_figures(capsys):
     lines = capsys.readouterr().out.splitlines()
     losses = [[float(word) for word in line.split(":")[1].split()] for line in lines]
     assert len(losses[0]) == len(losses[1]) == 10
-    assert losses[1][-1] < 0.001 < 0.01 < losses[0][-1]
+    assert losses[1][-1] < 0.001
+    assert losses[0][-1] > 0.01

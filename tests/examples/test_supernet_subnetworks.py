@@ -90,7 +90,7 @@ def test_resumes_and_splits_over_ranks(check_resume_and_ranks):
     table = example.subnetworks(parts=4)
     check_resume_and_ranks(cr.chain(example.UpAndDown(35_000_000), cr.FixedSize(3)), table)
     check_resume_and_ranks(cr.chain(cr.Weighted("is_sorted", 500), cr.FixedSize(2)), table)
-    check_resume_and_ranks(cr.chain(cr.Mixture("part", {0: 1, 1: 2, 2: 3, 3: 4}), cr.FixedSize(2)), table)
+    check_resume_and_ranks(cr.chain(cr.Mixture("part", {0: 1, 1: 2, 2: 3, 3: 4}), cr.FixedSize(3)), table)
 
 
 def test_sorted_subnetworks_are_nested_and_drawn_evenly(stream):

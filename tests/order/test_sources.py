@@ -34,7 +34,8 @@ def test_places_invert_the_plan_of_a_pass():
     for source in range(3):
         size = int(sources.sizes(table)[source])
         places = np.arange(size)
-        ids = sources.plan(cr.Batches.of(places), np.full(size, source), np.full(size, 4), places, context).indices
+        turns = np.full(3, 4)
+        ids = sources.plan(cr.Batches.of(places), np.full(size, source), places, turns, context).indices
         assert sorted(ids.tolist()) == np.flatnonzero(table.column("source") == source).tolist()
         assert sources.places_of(ids, source, 4, context).tolist() == places.tolist()
         assert set(sources.places_of(ids, (source + 1) % 3, 4, context).tolist()) == {-1}

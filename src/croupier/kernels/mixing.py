@@ -56,7 +56,19 @@ def mixed(bits: Any) -> Any:
 
 
 def draws(key: int, counters: Int64) -> UInt64:
-    """64 random bits for each counter: ``draws(k, c)[i] == hash64(k, c[i])``.
+    """64 random bits for each counter, the same on every platform: for stages of your own.
+
+    Parameters
+    ----------
+    key : int
+        The stream: ``context.epoch_key.bits``, say.
+    counters : int64 array of shape (n,)
+        What each draw belongs to: positions, ids.
+
+    Returns
+    -------
+    uint64 array of shape (n,)
+        ``draws(k, c)[i] == hash64(k, c[i])``; in [0, 1) as ``(bits >> 11) / 2.0**53``.
 
     Examples
     --------

@@ -94,6 +94,8 @@ def _draw_loop(
     positions: Int64, parts: Int64, minor: Int64, total: Int64, children: Int64, node_keys: npt.NDArray[np.uint64]
 ) -> tuple[Int64, Int64]:
     cycle = parts.sum()
+    widths = total // minor
+    rests = total - widths * minor
     sources = np.empty(positions.size, np.int64)
     places = np.empty(positions.size, np.int64)
     cycles = np.empty(positions.size, np.int64)
@@ -115,9 +117,8 @@ def _draw_loop(
             less, whole = np.uint64(minor[node]), np.uint64(total[node])
             stratum = np.uint64(place) * less // whole
             low = (stratum * whole + less - np.uint64(1)) // less
-            width = whole // less
-            if whole - width * less > low * less - stratum * whole:
-                width += np.uint64(1)
+            is_wide = rests[node] > np.int64(low * less - stratum * whole)
+            width = np.uint64(widths[node] + np.int64(is_wide))
             counter = (np.uint64(cycles[i]) << np.uint64(30)) + stratum
             bits = mixed(node_keys[node] + counter * GOLDEN) >> _HALF
             chosen = np.int64(low + ((bits * width) >> _HALF))

@@ -142,9 +142,8 @@ class Mixture:
         start, turns = self._begin(prepared, context.epoch)
         positions = batches.indices + start
         sources, ordinals = prepared["timeline"].at(positions)
-        passes, places = np.divmod(ordinals, prepared["sizes"][sources])
         inside = replace(context, prepared=prepared["sources"])
-        mixed = as_sources(self.sources).plan(batches, sources, passes + turns[sources], places, inside)
+        mixed = as_sources(self.sources).plan(batches, sources, ordinals, turns, inside)
         mixed = mixed.with_columns(source=sources.astype(np.int32))
         if self.target is None:
             return mixed

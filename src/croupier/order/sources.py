@@ -23,8 +23,8 @@ from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import CHUNK_ROWS, Table
 from croupier.errors import BadTable, NoInverse
-from croupier.kernels.group_shuffle import shuffle_groups, unshuffle_groups
-from croupier.kernels.mixing import GOLDEN, draws, mix64
+from croupier.kernels.group_shuffle import find_in_pass, shuffle_passes
+from croupier.kernels.mixing import draws
 
 __all__ = ["ColumnSources", "OrderSources", "Passes", "as_sources"]
 
@@ -75,14 +75,11 @@ class ColumnSources:
         rows = np.argsort(narrow, kind="stable")
         return {"starts": starts, "rows": rows.astype(np.int32) if table.size < 2**31 else rows}
 
-    def plan(self, batches: Batches, sources: Int64, passes: Int64, places: Int64, context: Context) -> Batches:
-        """The id at each place of a pass over a source."""
+    def plan(self, batches: Batches, sources: Int64, ordinals: Int64, turns: Int64, context: Context) -> Batches:
+        """The id of each draw of a source: draw ``ordinal`` since the beginning of pass ``turns[source]``."""
         sizes = context.table.counts(self.column)
-        together = np.argsort(sources.astype(np.uint16) if sizes.size <= 2**16 else sources, kind="stable")
-        of, pass_keys = sources[together], self._keys(sources[together], passes[together], context)
-        shuffled = np.empty_like(places)
-        shuffled[together] = shuffle_groups(places[together], sizes[of], pass_keys)
-        places = context.prepared["starts"][sources] + shuffled
+        keys = draws(context.key.child("rows").bits, np.arange(sizes.size))
+        places = context.prepared["starts"][sources] + shuffle_passes(sources, ordinals, sizes, keys, turns)
         rows = context.prepared.get("rows")
         return batches.with_indices(places if rows is None else rows[places].astype(np.int64))
 
@@ -92,13 +89,8 @@ class ColumnSources:
         first, last = context.prepared["starts"][source : source + 2].tolist()
         rows = context.prepared.get("rows")
         place = ids - first if rows is None else np.searchsorted(rows[first:last], ids)
-        keys = self._keys(np.full(ids.size, source), np.full(ids.size, turn), context)
-        return np.where(mine, unshuffle_groups(np.where(mine, place, 0), np.full(ids.size, last - first), keys), -1)
-
-    def _keys(self, sources: Int64, passes: Int64, context: Context) -> npt.NDArray[np.uint64]:
-        of_source = draws(context.key.child("rows").bits, sources)
-        with np.errstate(over="ignore"):
-            return mix64(of_source + (passes.astype(np.uint64) + np.uint64(1)) * GOLDEN)
+        key = int(draws(context.key.child("rows").bits, np.array([source]))[0])
+        return np.where(mine, find_in_pass(np.where(mine, place, 0), last - first, key, turn), -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +138,11 @@ class OrderSources:
             for (name, order), (first, last) in zip(self.orders.items(), spans, strict=True)
         }
 
-    def plan(self, batches: Batches, sources: Int64, passes: Int64, places: Int64, context: Context) -> Batches:
-        """The id at each place of a pass over a source."""
+    def plan(self, batches: Batches, sources: Int64, ordinals: Int64, turns: Int64, context: Context) -> Batches:
+        """The id of each draw of a source: draw ``ordinal`` since the beginning of pass ``turns[source]``."""
         parts: list[tuple[Int64, Batches]] = []
+        passes, places = np.divmod(ordinals, self.sizes(context.table)[sources])
+        passes += turns[sources]
         for number, (name, order) in enumerate(self.orders.items()):
             mine = np.flatnonzero(sources == number)
             inside = self._inside(name, context)
