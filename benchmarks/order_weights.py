@@ -18,7 +18,7 @@ WINDOW_IDS = 2**18
 LARGE, MEDIUM, SUBSET_OF, SUBSET = 10**8, 10**7, 2 * 10**7, 10**6
 TORCH_LIMIT = 2**24
 TORCH = "torch.multinomial"
-TORCH_CPU32 = "torch.multinomial, float32"
+TORCH_FLOAT32 = "torch.multinomial, float32"
 NUMPY_CHOICE = "NumPy Generator.choice"
 IID = "Weighted"
 
@@ -27,7 +27,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     """The rows of this part of the order room."""
     yield from _build(quick=quick)
     yield from _draws(quick=quick)
-    yield _right_half(quick=quick)
+    yield _chi_square(quick=quick)
     yield _without_replacement(quick=quick)
     yield _unseen(quick=quick)
 
@@ -100,28 +100,33 @@ def _draws(*, quick: bool) -> Iterator[Row]:
         )
 
 
-def _right_half(*, quick: bool) -> Row:
-    """Equal weights: half of the draws fall in the upper half; a float32 running sum stops where it cannot grow."""
+def _chi_square(*, quick: bool) -> Row:
+    """Weights 1, 1/2, 1/3...: WeightedRandomSampler draws in float64; torch.multinomial on what most tensors are."""
     draws = 10**5 if quick else 10**6
-    context = _prepared(np.ones(TORCH_LIMIT, np.float32))
-    ids = cr.Weighted("w").plan(cr.Batches.of(np.arange(draws)), context).indices
-    samples = {OURS: [_upper(ids)]}
+    weights = (1 / np.arange(1, TORCH_LIMIT + 1)).astype(np.float32)
+    ids = cr.Weighted("w").plan(cr.Batches.of(np.arange(draws)), _prepared(weights)).indices
+    samples = {OURS: [_standardised_chi_square(ids, weights)]}
     try:
-        samples[TORCH_CPU32] = [_upper(peers.torch_multinomial(np.ones(TORCH_LIMIT, np.float32), draws)())]
+        samples[TORCH_FLOAT32] = [_standardised_chi_square(peers.torch_multinomial(weights, draws)(), weights)]
     except ImportError:
-        samples[TORCH_CPU32] = []
+        samples[TORCH_FLOAT32] = []
     return row(
-        f"2^24 equal float32 weights, {draws:.0e} draws: share of the upper half (0.5 is right)",
-        "",
+        f"2^24 float32 weights 1/rank, {draws:.0e} draws: chi-square over 200 blocks, standardised (right: within 6)",
+        "deviations",
         samples,
         better=None,
-        reach=Reach(at_least=0.495, at_most=0.505),
+        reach=Reach(at_least=-6, at_most=6),
         packages=("torch",),
     )
 
 
-def _upper(ids: np.ndarray) -> float:
-    return float((np.asarray(ids) >= TORCH_LIMIT // 2).mean())
+def _standardised_chi_square(ids: np.ndarray, weights: np.ndarray) -> float:
+    edges = np.linspace(0, weights.size, 201).astype(np.int64)
+    counts = np.histogram(ids, edges)[0]
+    expected = np.add.reduceat(weights.astype(np.float64), edges[:-1])
+    expected *= len(ids) / expected.sum()
+    freedom = counts.size - 1
+    return float((((counts - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
 
 
 def _without_replacement(*, quick: bool) -> Row:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from croupier.batch.fixed_size import FixedSize
 from croupier.batch.length_buckets import LengthBuckets
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.chain import Chain, chain
 from croupier.core.policies import Tail
+from croupier.order.class_balanced import ClassBalanced
 from croupier.order.evaluation import Evaluation
+from croupier.order.mixture import Mixture
 from croupier.order.shuffle import Shuffle
 
-__all__ = ["bucketed", "evaluation", "length_grouped", "shuffled"]
+__all__ = ["bucketed", "class_balanced", "evaluation", "length_grouped", "mixed", "shuffled"]
 
 
 def shuffled(batch_size: int, *, drop_last: bool = False) -> Chain:
@@ -45,6 +49,29 @@ def bucketed(max_tokens: int, *, buckets: int = 30, length: str = "length") -> C
     ['shuffle', 'length_buckets', 'token_budget']
     """
     return chain(Shuffle(), LengthBuckets(buckets, length=length), TokenBudget(max_tokens, length=length))
+
+
+def class_balanced(label: str, batch_size: int) -> Chain:
+    """Batches in which every class comes equally often, each of its rows once before any comes again.
+
+    Examples
+    --------
+    >>> [stage.name for stage in class_balanced("label", 256).stages]
+    ['class_balanced', 'fixed_size']
+    """
+    return chain(ClassBalanced(label), FixedSize(batch_size))
+
+
+def mixed(source: str, shares: Any, max_tokens: int, *, window_ids: int = 2**14, length: str = "length") -> Chain:
+    """Domains in given shares of the tokens, grouped by length: the default plan for pretraining on several sources.
+
+    Examples
+    --------
+    >>> [stage.name for stage in mixed("language", {"en": 0.7, "de": 0.3}, 16_384).stages]
+    ['mixture', 'sorted_windows', 'token_budget']
+    """
+    mixture = Mixture(source, shares, unit=length)
+    return chain(mixture, SortedWindows(window_ids, length=length), TokenBudget(max_tokens, length=length))
 
 
 def evaluation(batch_size: int, *, world_size: int = 1) -> Chain:

@@ -133,3 +133,45 @@ def test_bad_lengths_are_refused_before_the_run(values, text):
 def test_strings_are_no_lengths():
     with pytest.raises(BadTable, match="'length' must hold lengths, got strings, which are categories"):
         cr.Dealer(cr.chain(cr.Shuffle(), cr.TokenBudget(9)), cr.Table(length=["12", "5"]), seed=0)
+
+
+def test_counts_are_those_of_each_code_and_counted_once(monkeypatch):
+    table = cr.Table(language=["de", "fr", "de"], code=np.array([0, 3, 3], np.int8), flag=[True, False, True])
+    assert table.counts("language").tolist() == [2, 1]
+    assert table.counts("code").tolist() == [1, 0, 0, 2]
+    assert table.counts("flag").tolist() == [1, 2]
+    assert table.counts("code") is table.counts("code")
+    monkeypatch.setattr("croupier.core.table.CHUNK_ROWS", 2)
+    assert cr.Table(code=[0, 3, 3, 1, 1]).counts("code").tolist() == [1, 2, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("column", "text"),
+    [
+        ([0.5, 1.0], r"'code' must hold strings or codes 0, 1, 2..., got dtype float64; number the sources"),
+        ([[0], [1]], r"'code' must hold strings or codes"),
+        ([-1, 0], r"'code' must hold codes from 0 to 1048576, got -1 to 0"),
+        ([0, 2**21], r"'code' must hold codes from 0 to 1048576, got 0 to 2097152"),
+    ],
+)
+def test_columns_that_hold_no_codes_are_refused(column, text):
+    with pytest.raises(BadTable, match=text):
+        cr.Table(code=column).counts("code")
+
+
+def test_a_view_makes_a_column_when_it_is_asked_for():
+    picked = []
+
+    def pick(values):
+        picked.append(values)
+        return values[[2, 0]]
+
+    view = cr.Table(length=[5, 3, 9], language=["de", "fr", "de"]).view(2, pick)
+    assert (view.size, len(view), picked) == (2, 2, [])
+    assert view.column("length").tolist() == [9, 5]
+    assert view.column("length") is view.column("length")
+    assert len(picked) == 1
+    assert "length" in view
+    assert list(view.columns) == ["length", "language"]
+    assert view.categories["language"] == ("de", "fr")
+    assert view.counts("language").tolist() == [2, 0]

@@ -226,3 +226,17 @@ def test_len_counts_what_is_dealt_on_each_rank(expected):
             mine = sampler(rank, world_size)
             assert len(mine) == len(list(mine))
     assert len(sampler()) == len(expected[0]) == sampler().steps_per_epoch
+
+
+def test_columns_come_as_tensors_of_the_batch_received_last():
+    table = cr.Table(source=np.array([0, 0, 0, 1]), length=np.array([3, 1, 4, 1]))
+    plan = cr.chain(cr.Mixture("source", cr.Uniform(), cr.Proportional()), cr.FixedSize(2))
+    loader = Loader(list(range(4)), BatchSampler(plan, table, seed=0))
+    for _ in loader:
+        weights = loader.column("weight")
+        assert weights.dtype == torch.float32
+        assert weights.tolist() == pytest.approx(loader.deal.columns["weight"].tolist())
+        assert loader.column("source").tolist() == [int(i == 3) for i in loader.deal]
+        assert loader.column("importance_weight", 1.0).tolist() == [1.0, 1.0]
+    with pytest.raises(BadArgument, match=r"name must be a column of the plan: .*'source'.*, got 'wieght'; or pass a"):
+        loader.column("wieght")

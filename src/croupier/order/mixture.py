@@ -46,7 +46,8 @@ class Mixture:
     unit : str, optional
         A column of lengths, in whose sum shares and sizes are counted: shares of tokens. By default, of samples.
 
-    Adds column ``source``: the number of the id's source, in the order of its name (a column's categories) or as given.
+    Adds column ``source``: the number of the id's source, a place in ``table.categories[column]``, the code of a column
+    of codes, or the place in the mapping of orders. With ``target``, ``(losses * loader.column("weight")).mean()``.
 
     Guarantees: at every prefix the count of each source is within four of its share, and mostly within two, for each
     stage of a schedule; a source gives each of its rows once per pass, passes shuffled anew, over any number of ranks

@@ -97,6 +97,21 @@ class Loader:
             raise BadArgument("deal", "be read after the first batch", "no batch yet", "read it inside the loop")
         return self._deal
 
+    def column(self, name: str, default: float | None = None) -> torch.Tensor:
+        """A fact of the batch received last, as a tensor: its weight, probability, source, negatives...
+
+        Floats become float32. Where the plan gives no such column, a tensor of ``default`` if one is given: with
+        ``loader.column("weight", 1.0)`` a loop serves plans with weights and without.
+        """
+        deal = self.deal
+        if name not in deal.columns:
+            if default is None:
+                there = ", ".join(map(repr, deal.columns)) or "none"
+                raise BadArgument("name", f"be a column of the plan: {there}", name, "or pass a default")
+            return torch.full((len(deal),), default)
+        values = torch.tensor(deal.columns[name])
+        return values.float() if values.is_floating_point() else values
+
     @property
     def dataset(self) -> Any:
         """The dataset."""
