@@ -186,6 +186,14 @@ CASES = [
     Case(
         "token-budget-alone", cr.TokenBudget, lambda: plan(cr.Shuffle(), cr.TokenBudget(40, too_long=cr.TooLong.ALONE))
     ),
+    Case("pack", cr.Pack, lambda: plan(cr.Shuffle(), cr.Pack(BUDGET))),
+    Case(
+        "pack-rows",
+        cr.Pack,
+        lambda: plan(cr.Shuffle(), cr.Pack(BUDGET, packs=3, equal_cost=True)),
+        split=cr.Lockstep(few_ids=cr.FewIds.PAD),
+    ),
+    Case("pack-in-pieces", cr.Pack, lambda: plan(cr.Shuffle(), cr.Pack(40, too_long=cr.TooLong.SPLIT)), "drawn"),
     Case("sorted-windows", cr.SortedWindows, lambda: plan(cr.Shuffle(), cr.SortedWindows(32), cr.TokenBudget(BUDGET))),
     Case("length-buckets", cr.LengthBuckets, lambda: plan(cr.Shuffle(), cr.LengthBuckets(4), cr.TokenBudget(BUDGET))),
     Case(

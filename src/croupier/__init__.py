@@ -2,6 +2,7 @@
 
 from croupier.batch.fixed_size import FixedSize
 from croupier.batch.length_buckets import LengthBuckets
+from croupier.batch.pack import Pack
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.batches import Batches
@@ -79,6 +80,7 @@ __all__ = [
     "Mixture",
     "Observation",
     "Pacing",
+    "Pack",
     "Preview",
     "Proportional",
     "RandomSubset",

@@ -54,6 +54,11 @@ def test_too_long_examples_meet_their_policy_and_the_ledger(lengths, policy):
         assert dealt == kept
         assert book == ({"dropped as too long": (len(over), tokens)} if over else {})
         return
+    if policy is cr.TooLong.SPLIT:
+        pieces = [max(1, -(-length // 20)) for length in lengths]
+        assert dealt == np.repeat(np.arange(len(lengths)), pieces).tolist()
+        assert book == ({"dealt in pieces": (len(over), tokens)} if over else {})
+        return
     assert dealt == list(range(len(lengths)))
     if policy is cr.TooLong.TRUNCATE:
         planned = {i: length for deal in deals for i, length in zip(deal, deal.columns["length"].tolist(), strict=True)}
@@ -66,7 +71,7 @@ def test_too_long_examples_meet_their_policy_and_the_ledger(lengths, policy):
 
 def test_an_example_over_the_budget_is_refused_before_the_run():
     with pytest.raises(
-        BadTable, match=r"must be <= 16, the longest that fits max_tokens=20, got 18 in row 1; raise max_tok"
+        BadTable, match=r"must be <= 16, the longest that fits max_tokens=20, got 18 in row 1; raise that,"
     ):
         cr.Dealer(cr.chain(cr.Shuffle(), cr.TokenBudget(20, multiple_of=8)), cr.Table(length=[3, 18]), seed=0)
 

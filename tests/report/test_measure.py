@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import croupier as cr
 from croupier.report.measure import ShareCounts, adjacent_correlation, re_pairing
 
 
@@ -39,6 +40,16 @@ def test_rank_imbalance_is_the_largest_over_the_mean():
     counts = ShareCounts(
         step=np.array([0, 0, 1, 1]), rank=np.array([0, 1, 0, 1]), examples=np.array([1, 1, 2, 1]),
         tokens=np.array([4, 4, 8, 4]), longest=np.array([4, 4, 6, 4]),
+        padded=np.array([4, 4, 12, 4]),
     )  # fmt: skip
-    assert counts.padded.tolist() == [4, 4, 12, 4]
     assert counts.rank_imbalance() == pytest.approx((1.0 + 1.5) / 2)
+
+
+def test_packs_are_padded_to_their_capacity_and_have_one_shape():
+    table = cr.Table(length=np.random.default_rng(0).integers(1, 60, 500))
+    for packs in (1, 4):
+        figures = cr.preview(cr.chain(cr.Shuffle(), cr.Pack(100, packs=packs)), table, seed=0)
+        assert figures.fill is None
+        assert figures.shapes <= (2 if packs > 1 else 1), "a last batch may have fewer packs"
+        assert figures.padding == pytest.approx(0.01, abs=0.01)
+        assert figures.tokens_per_rank[2] == 100 * packs

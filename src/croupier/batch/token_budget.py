@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from croupier.core.batches import Batches, Int64
+from croupier.batch.over_long import refuse_longer, settle_over_long
+from croupier.core.batches import Batches
 from croupier.core.facts import check_length_column, lengths_of
 from croupier.core.key import Key
-from croupier.core.ledger import Ledger
 from croupier.core.policies import TooLong
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, checked_int
 from croupier.kernels.cutting import cut_by_budget
 
 __all__ = ["TokenBudget"]
@@ -35,7 +33,7 @@ class TokenBudget:
         Lengths count as padded up to a multiple of this, as a collate function does for tensor cores.
     too_long : TooLong
         What to do with an example longer than the budget: ``TooLong.REFUSE`` (default), ``DROP``, ``TRUNCATE``,
-        or ``ALONE`` in a batch that is over the budget.
+        ``SPLIT`` into pieces (columns ``start`` and ``length``), or ``ALONE`` in a batch that is over the budget.
     length : str
         The table's column of lengths.
 
@@ -89,17 +87,21 @@ class TokenBudget:
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """Check the length column before the run rather than in the middle of it; derives nothing."""
         check_length_column(table, self.length)
-        column = table.column(self.length)
-        if self.too_long is TooLong.REFUSE and column.size <= 2**24:
-            self._refuse_too_long(np.asarray(column), np.arange(column.size))
+        if self.too_long is TooLong.REFUSE:
+            refuse_longer(table, self.length, self.longest_allowed, f"max_tokens={self.max_tokens}")
         return {}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Cut each incoming batch greedily."""
         lengths = lengths_of(batches, context.table, self.length)
-        batches = batches.with_columns(**{self.length: lengths})
-        if lengths.size and lengths.max() > self.longest_allowed:
-            batches = self._settle_too_long(batches, lengths)
+        batches = settle_over_long(
+            batches.with_columns(**{self.length: lengths}),
+            self.length,
+            self.longest_allowed,
+            self.too_long,
+            budget=f"max_tokens={self.max_tokens}",
+            stage=self.name,
+        )
         offsets = cut_by_budget(
             batches.columns[self.length],
             batches.offsets,
@@ -108,32 +110,3 @@ class TokenBudget:
             pad_multiple=self.multiple_of,
         )
         return batches.with_offsets(offsets)
-
-    def _settle_too_long(self, batches: Batches, lengths: Int64) -> Batches:
-        limit = self.longest_allowed
-        over = lengths > limit
-        count, tokens = int(over.sum()), int(lengths[over].sum())
-        match self.too_long:
-            case TooLong.REFUSE:
-                self._refuse_too_long(lengths, batches.indices)
-                return batches
-            case TooLong.ALONE:
-                return batches.with_ledger(Ledger.of(self.name, "dealt alone over the budget", count, tokens))
-            case TooLong.TRUNCATE:
-                cut = batches.with_columns(**{self.length: np.minimum(lengths, limit)})
-                return cut.with_ledger(Ledger.of(self.name, "truncated", count, tokens - count * limit))
-            case TooLong.DROP:
-                kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~over, dtype=np.int64)])
-                rows = np.flatnonzero(~over)
-                dropped = Ledger.of(self.name, "dropped as too long", count, tokens)
-                return batches.take(rows, kept[batches.offsets]).with_ledger(dropped)
-
-    def _refuse_too_long(self, lengths: Int64, ids: Int64) -> None:
-        longest = int(np.argmax(lengths))
-        if lengths[longest] > self.longest_allowed:
-            raise BadTable(
-                self.length,
-                f"be <= {self.longest_allowed}, the longest that fits max_tokens={self.max_tokens}",
-                f"{lengths[longest]} in row {ids[longest]}",
-                "raise max_tokens or pass too_long=TooLong.DROP, TooLong.TRUNCATE or TooLong.ALONE",
-            )

@@ -27,6 +27,8 @@ class TooLong(Enum):
     """Leave it out; the ledger counts it and its tokens."""
     TRUNCATE = "truncate"
     """Deal it at the budget's length (column ``length``); the ledger counts the tokens cut."""
+    SPLIT = "split"
+    """Deal it in pieces, one after another: columns ``start`` and ``length`` say which part each is."""
     ALONE = "alone"
     """Deal it whole, in a batch of its own that is over the budget; the ledger counts it."""
 

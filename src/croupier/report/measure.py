@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,12 @@ from croupier.run.walk import Step
 __all__ = ["ShareCounts", "adjacent_correlation", "count_shares", "re_pairing"]
 
 
+@runtime_checkable
+class _Packing(Protocol):
+    max_tokens: int
+    packs: int
+
+
 @dataclass(frozen=True, slots=True)
 class ShareCounts:
     """One entry for each share (step, rank, micro-batch), in the order dealt; int64 arrays of shape (s,)."""
@@ -24,15 +31,16 @@ class ShareCounts:
     examples: Int64
     tokens: Int64
     longest: Int64
-
-    @property
-    def padded(self) -> Int64:
-        """Tokens with padding to the longest of the share."""
-        return self.examples * self.longest
+    padded: Int64
+    """Tokens with padding to the longest of the share, or to the capacity of its packs."""
 
     def per_step(self, values: Int64) -> Int64:
         """Sum over ranks and micro-batches."""
         return np.bincount(self.step, weights=values).astype(np.int64)
+
+    def shapes(self, *, is_packed: bool) -> int:
+        """Different padded shapes: examples x longest, or packs of one capacity."""
+        return np.unique(self.padded if is_packed else self.examples * 2**40 + self.longest).size
 
     def rank_imbalance(self) -> float:
         """Mean over steps of the largest rank's padded tokens over the mean rank's: 1.0 is perfectly even."""
@@ -47,19 +55,24 @@ class ShareCounts:
 
 def count_shares(program: Program, steps: Iterable[Step], world_size: int, multiple_of: int = 1) -> ShareCounts:
     """Count every share of these steps; lengths rounded up to a multiple as the plan's budget does."""
-    rows: list[tuple[int, int, int, int, int]] = []
+    pack_tokens = next((stage.max_tokens for _, stage in program.plan.leaves() if isinstance(stage, _Packing)), None)
+    rows: list[tuple[int, int, int, int, int, int]] = []
     for number, step in enumerate(steps):
         lengths = None if program.length is None else step.batches.columns[program.length]
         for rank in range(world_size):
             for share in program.split.share(step.batches, world_size, rank).mine:
                 if lengths is None:
                     examples = step.batches.indices[share.rows].size
-                    rows.append((number, rank, examples, examples, 1))
+                    rows.append((number, rank, examples, examples, 1, examples))
                     continue
                 mine = lengths[share.rows]
                 longest = -(-int(mine.max()) // multiple_of) * multiple_of
-                rows.append((number, rank, mine.size, int(mine.sum()), longest))
-    table = np.array(rows, dtype=np.int64).reshape(-1, 5)
+                padded = mine.size * longest
+                if pack_tokens is not None:
+                    packs = step.batches.columns.get("pack")
+                    padded = pack_tokens * (1 if packs is None else np.unique(packs[share.rows]).size)
+                rows.append((number, rank, mine.size, int(mine.sum()), longest, padded))
+    table = np.array(rows, dtype=np.int64).reshape(-1, 6)
     return ShareCounts(*(np.ascontiguousarray(column) for column in table.T))
 
 

@@ -77,7 +77,8 @@ def preview(
     if not steps:
         raise TooFewIds(f"nothing is left to deal in epoch {cursor.epoch} on {world_size} ranks; preview the next one")
     budget_stage = next((stage for _, stage in reversed(program.plan.leaves()) if hasattr(stage, "max_tokens")), None)
-    budget: int | None = getattr(budget_stage, "max_tokens", None)
+    # Of packs, padding says it all.
+    budget: int | None = None if hasattr(budget_stage, "packs") else getattr(budget_stage, "max_tokens", None)
     multiple_of: int = getattr(budget_stage, "multiple_of", 1)
     counts = count_shares(program, steps, world_size, multiple_of)
     dealt = np.concatenate([step.batches.indices for step in steps])
@@ -98,7 +99,7 @@ def preview(
         padding=1.0 - float(counts.tokens.sum() / max(1, counts.padded.sum())) if has_lengths else None,
         fill=None if budget is None else _fill(program, steps, counts, budget, multiple_of),
         rank_imbalance=counts.rank_imbalance(),
-        shapes=np.unique(counts.examples * 2**40 + counts.longest).size,
+        shapes=counts.shapes(is_packed=hasattr(budget_stage, "packs")),
         adjacent_correlation=adjacent_correlation(
             counts.per_step(counts.tokens) / np.maximum(1, counts.per_step(counts.examples))
         )

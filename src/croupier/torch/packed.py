@@ -1,0 +1,106 @@
+"""Join the sequences of a pack for a model: token ids, positions, bounds, and a mask that keeps them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from croupier.errors import BadArgument
+
+__all__ = ["Packed", "packed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Sequences laid end to end.
+
+    Attributes
+    ----------
+    tokens : Tensor of shape (total, ...)
+        The sequences, one after another, without padding.
+    position_ids : int64 tensor of shape (total,)
+        0, 1, 2... anew for each sequence.
+    cu_seqlens : int32 tensor of shape (sequences + 1,)
+        Where each sequence begins, and the total: what variable-length attention kernels take.
+    max_seqlen : int
+        The longest sequence.
+    """
+
+    tokens: torch.Tensor
+    position_ids: torch.Tensor
+    cu_seqlens: torch.Tensor
+    max_seqlen: int
+
+    @property
+    def sequence_ids(self) -> torch.Tensor:
+        """The number of the sequence that each token belongs to, int64 of shape (total,)."""
+        lengths = self.cu_seqlens.diff().long()
+        return torch.repeat_interleave(torch.arange(lengths.numel(), device=lengths.device), lengths)
+
+    def mask(self, *, causal: bool = True) -> torch.Tensor:
+        """Which token may attend to which, bool of shape (total, total), for ``scaled_dot_product_attention``.
+
+        It grows with the square of the total: for long packs pass ``cu_seqlens`` to a variable-length kernel, or
+        ``mask_mod`` to flex attention.
+        """
+        same = self.sequence_ids[:, None] == self.sequence_ids[None, :]
+        return same.tril() if causal else same
+
+    def mask_mod(self, *, causal: bool = True):  # noqa: ANN201 - a function of four index tensors
+        """The same as a ``mask_mod`` for ``torch.nn.attention.flex_attention.create_block_mask``."""
+        of = self.sequence_ids
+
+        def may_attend(batch: torch.Tensor, head: torch.Tensor, query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+            del batch, head
+            allowed = of[query] == of[key]
+            return allowed & (query >= key) if causal else allowed
+
+        return may_attend
+
+    def labels(self, ignored: int = -100) -> torch.Tensor:
+        """The tokens with the first of each sequence ignored, for models that shift labels by one themselves.
+
+        A label belongs to the token before it; the first token of a sequence has none before it in its own sequence.
+        """
+        labels = self.tokens.clone()
+        labels[self.position_ids == 0] = ignored
+        return labels
+
+    def unpacked(self, values: torch.Tensor) -> list[torch.Tensor]:
+        """What was computed for each token, sequence by sequence: losses, hidden states."""
+        lengths: list[int] = self.cu_seqlens.diff().tolist()
+        return list(torch.split(values, lengths))
+
+
+def packed(sequences: Sequence[torch.Tensor]) -> Packed:
+    """Lay sequences end to end: the ``collate_fn`` of a DataLoader whose plan ends in ``Pack(max_tokens)``.
+
+    Parameters
+    ----------
+    sequences : sequence of tensors of shape (length, ...)
+        What the dataset returns for each id, none of them empty. Under ``TooLong.SPLIT`` or ``TRUNCATE`` the dataset
+        returns the part that ``index.facts`` names (see :class:`WithFacts`).
+
+    Examples
+    --------
+    >>> batch = packed([torch.tensor([5, 6, 7]), torch.tensor([8, 9])])
+    >>> batch.tokens.tolist(), batch.position_ids.tolist(), batch.cu_seqlens.tolist(), batch.max_seqlen
+    ([5, 6, 7, 8, 9], [0, 1, 2, 0, 1], [0, 3, 5], 3)
+    >>> batch.labels().tolist()
+    [-100, 6, 7, -100, 9]
+    """
+    lengths: list[int] = []
+    for place, sequence in enumerate(sequences):
+        if not isinstance(sequence, torch.Tensor) or sequence.ndim == 0 or not len(sequence):
+            raise BadArgument(f"sequences[{place}]", "be a tensor of at least one token", sequence, "mend the dataset")
+        lengths.append(len(sequence))
+    if not lengths:
+        raise BadArgument("sequences", "be at least one", "none", "is the batch empty?")
+    return Packed(
+        tokens=torch.cat(list(sequences)),
+        position_ids=torch.cat([torch.arange(length) for length in lengths]),
+        cu_seqlens=torch.tensor([0, *lengths]).cumsum(0).to(torch.int32),
+        max_seqlen=max(lengths),
+    )
