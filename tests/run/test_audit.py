@@ -5,7 +5,7 @@ import pytest
 
 import croupier as cr
 from cases import BY_NAME, CASES, ROWS, table
-from croupier.errors import BadArgument, BadState, TooFewIds
+from croupier.errors import BadArgument, BadState
 from croupier.run.audit import Skip
 from streams import flat_ids, program_of, steps_of
 
@@ -107,18 +107,31 @@ def test_skipped_steps_are_left_out_and_everything_else_is_dealt(name, world_siz
         assert set(np.flatnonzero(~seen).tolist()) == set(left_out), "what was skipped was not seen"
 
 
-def test_skips_go_through_states_and_epochs():
+def test_skips_go_through_states():
     case = BY_NAME["shuffle"]
     dealer = dealer_of(case)
-    steps = len(dealer)
-    dealer.skip_steps(steps + 2)
-    assert (dealer.cursor.epoch, dealer.cursor.epoch_steps) == (1, 2)
+    dealer.skip_steps(len(dealer))
+    assert (dealer.cursor.epoch, dealer.cursor.epoch_steps) == (1, 0)
+    dealer.skip_steps(2)
     resumed = dealer_of(case)
     resumed.load_state_dict(dealer.state_dict())
     assert [list(deal) for deal in resumed] == [list(deal) for deal in dealer_of_epoch(case, 1)[2:]]
     seen = resumed.seen_before(range(ROWS))
     assert set(np.flatnonzero(~seen).tolist()) == {i for deal in dealer_of_epoch(case, 1)[:2] for i in deal}
     assert resumed.ledger.ids("skipped on request") == ROWS + 8
+    assert len(resumed.skipped) == 2
+
+
+def test_a_pass_under_way_cannot_be_skipped_in():
+    """Its iterator would go on dealing what the ledger says was skipped."""
+    dealer = dealer_of(BY_NAME["shuffle"])
+    deals = iter(dealer)
+    next(deals)
+    with pytest.raises(BadArgument, match=r"skip_steps must be called between passes, got a pass under way; load_stat"):
+        dealer.skip_steps(2)
+    dealer.load_state_dict(dealer.state_dict())
+    dealer.skip_steps(2)
+    assert len(list(dealer)) == len(dealer_of_epoch(BY_NAME["shuffle"], 0)) - 3
 
 
 def dealer_of_epoch(case, epoch):
@@ -144,8 +157,10 @@ def test_bad_skips_are_refused():
     few = cr.Dealer(
         cr.chain(cr.Shuffle(), cr.TokenBudget(3, too_long=cr.TooLong.DROP)), cr.Table(length=[5, 9]), seed=0
     )
-    with pytest.raises(TooFewIds, match=r"epoch 0 deals no step that could be skipped"):
+    with pytest.raises(BadArgument, match=r"steps must be at most the 0 left in epoch 0, got 1; go on with the next"):
         few.skip_steps(1)
+    with pytest.raises(BadArgument, match=r"steps must be at most the 48 left in epoch 0, got 49"):
+        dealer.skip_steps(49)
     state = dealer.state_dict()
     from croupier.core.fingerprint import digest
 

@@ -45,7 +45,7 @@ def state():
         ),
         (lambda: dealer(seed=4), "run.seed must be 3 as when it was saved, got 4"),
         (lambda: dealer(split=cr.Balanced()), "run.split must be {'class': 'Lockstep'"),
-        (lambda: dealer(lengths=LENGTHS[::-1].copy()), "table.sample must be"),
+        (lambda: dealer(lengths=LENGTHS[::-1].copy()), "table.sample.length must be"),
         (lambda: dealer(lengths=LENGTHS[:40]), "table must have at most the 40 rows of this table, got 50"),
         (lambda: dealer(lengths=LENGTHS.astype(np.int32)), r"table.columns.length\[0\] must be 'int64'.*got 'int32'"),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, cast
@@ -16,7 +16,7 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument
 from croupier.kernels.mixing import draws_below
 
-__all__ = ["describe", "digest", "table_fingerprint"]
+__all__ = ["describe", "differences", "digest", "table_fingerprint"]
 
 SAMPLED_ROWS = 256
 FULL_HASH_BYTES = 2**26
@@ -54,6 +54,31 @@ def describe(value: Any) -> Any:
     )  # fmt: skip
 
 
+def differences(name: str, one: Any, two: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The smallest parts in which two descriptions differ, by name, with both values.
+
+    Examples
+    --------
+    >>> list(differences("run", {"seed": 1, "sizes": [2, 3]}, {"seed": 1, "sizes": [2, 4]}))
+    [('run.sizes[1]', 3, 4)]
+    """
+    first, second = _parts(name, one), _parts(name, two)
+    if first is None or second is None or first.keys() != second.keys():
+        if one != two:
+            yield name, one, two
+        return
+    for part in first:
+        yield from differences(part, first[part], second[part])
+
+
+def _parts(name: str, value: Any) -> dict[str, Any] | None:
+    if isinstance(value, Mapping):
+        return {f"{name}.{key}" if name else str(key): item for key, item in cast("Mapping[str, Any]", value).items()}
+    if isinstance(value, list):
+        return {f"{name}[{place}]": item for place, item in enumerate(cast("list[Any]", value))}
+    return None
+
+
 def digest(description: Any) -> str:
     """A short hash of a description."""
     text = json.dumps(description, sort_keys=True, ensure_ascii=False)
@@ -70,8 +95,8 @@ def table_fingerprint(table: Table) -> dict[str, Any]:
         "columns": {name: [str(v.dtype), list(v.shape[1:])] for name, v in table.columns.items()},
         "categories": digest({name: list(names) for name, names in table.categories.items()}),
         "shards": None if table.shard_offsets is None else _array_digest(table.shard_offsets),
-        "sample": digest({name: _array_digest(v[sample]) for name, v in table.columns.items()}),
-        "full": digest({name: _array_digest(v) for name, v in table.columns.items()}) if small else None,
+        "sample": {name: _array_digest(v[sample]) for name, v in table.columns.items()},
+        "full": {name: _array_digest(v) for name, v in table.columns.items()} if small else None,
     }
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
-from croupier.core.fingerprint import describe
+from croupier.core.fingerprint import describe, differences
 from croupier.errors import BadArgument, checked_int
 from croupier.run.dealer import Dealer
 from croupier.run.program import Program
@@ -59,7 +59,9 @@ class Difference:
 
 
 def diff(first: Dealer, second: Dealer, *, epoch: int = 0) -> Difference:
-    """Compare what two runs deal in an epoch, and why: did the order survive that change?
+    """Compare what two plans deal in an epoch, and why: did the order survive that change?
+
+    Steps that a run has skipped are listed among its settings; the comparison is of what the plans deal.
 
     Parameters
     ----------
@@ -94,7 +96,7 @@ def diff(first: Dealer, second: Dealer, *, epoch: int = 0) -> Difference:
     whole = int(np.searchsorted(np.minimum(ends_one[:cuts_agree], COMPARED_IDS), dealt_ids[0], side="right"))
     return Difference(
         epoch=epoch,
-        settings=dict(_differences("", _settings(one), _settings(two))),
+        settings={name: (a, b) for name, a, b in differences("", _settings(first), _settings(second))},
         order_ids=order_ids,
         dealt_ids=dealt_ids,
         batches=(min(cuts_agree, whole), batches),
@@ -102,12 +104,13 @@ def diff(first: Dealer, second: Dealer, *, epoch: int = 0) -> Difference:
     )
 
 
-def _settings(program: Program) -> dict[str, Any]:
+def _settings(dealer: Dealer) -> dict[str, Any]:
+    program = dealer.program
     run = {"seed": program.seed, "lanes": program.lanes, "window": program.epochs.window}
     return {
         "plan": program.plan_description,
         "table": program.table_fingerprint,
-        "run": {**run, "split": describe(program.split)},
+        "run": {**run, "split": describe(program.split), "skipped": describe(dealer.skipped)},
     }
 
 
@@ -146,15 +149,3 @@ def _shared(one: Int64, two: Int64) -> float:
     (ids_one, counts_one), (ids_two, counts_two) = (np.unique(ids, return_counts=True) for ids in (one, two))
     _, at_one, at_two = np.intersect1d(ids_one, ids_two, assume_unique=True, return_indices=True)
     return float(np.minimum(counts_one[at_one], counts_two[at_two]).sum() / max(one.size, two.size))
-
-
-def _differences(name: str, one: Any, two: Any) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if isinstance(one, dict) and isinstance(two, dict):
-        first, second = cast("dict[str, Any]", one), cast("dict[str, Any]", two)
-        for key in {**first, **second}:
-            yield from _differences(f"{name}.{key}" if name else key, first.get(key), second.get(key))
-    elif isinstance(one, list) and isinstance(two, list) and len(cast("list[Any]", one)) == len(cast("list[Any]", two)):
-        for place, (a, b) in enumerate(zip(cast("list[Any]", one), cast("list[Any]", two), strict=True)):
-            yield from _differences(f"{name}[{place}]", a, b)
-    elif one != two:
-        yield name, (one, two)

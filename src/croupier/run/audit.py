@@ -14,7 +14,7 @@ from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail
-from croupier.errors import BadArgument, NoInverse, TooFewIds
+from croupier.errors import BadArgument, NoInverse
 from croupier.run.program import Program
 from croupier.run.progress import with_progress
 from croupier.run.walk import walk
@@ -52,13 +52,12 @@ def pass_over(program: Program, cursor: Cursor, world_size: int, steps: int) -> 
             "plan", "not learn, for steps to be skipped", "one that learns", "deal them at learning rate 0"
         )
     after, left = cursor, steps
-    while left:
-        dealt = 0
-        for step in islice(walk(program, after, world_size, program.segment), left):
-            after, dealt = step.cursor, dealt + 1
-        if not dealt:
-            raise TooFewIds(f"epoch {after.epoch} deals no step that could be skipped")
-        left -= dealt
+    for step in islice(walk(program, cursor, world_size, program.segment), steps):
+        after, left = step.cursor, left - 1
+    if left:
+        raise BadArgument(
+            "steps", f"be at most the {steps - left} left in epoch {cursor.epoch}", steps, "go on with the next epoch"
+        )
     samples, tokens = after.samples - cursor.samples, after.tokens - cursor.tokens
     after = replace(after, samples=cursor.samples, tokens=cursor.tokens, steps=cursor.steps)
     return after, Ledger.of("run", "skipped on request", samples, tokens)

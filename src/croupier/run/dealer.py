@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.chain import Chain, chain
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.split import Split
@@ -16,13 +15,13 @@ from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of
+from croupier.run.checking import checked_run
 from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_step
 from croupier.run.memory import Gather, Memory, Report
 from croupier.run.program import Program, Segment
 from croupier.run.state import read_state, write_state
 from croupier.run.walk import check_end, walk
-from croupier.split.lockstep import Lockstep
 
 __all__ = ["Dealer"]
 
@@ -72,25 +71,11 @@ class Dealer:
         world_size: int = 1,
         split: Split | None = None,
     ) -> None:
-        self.world_size = checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
-        self.rank = checked_int(
-            "rank", rank, at_least=0, at_most=self.world_size - 1,
-            fix=f"ranks of a world of {self.world_size} are 0 to {self.world_size - 1}",
-        )  # fmt: skip
-        seed = checked_int(
-            "seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank"
-        )
-        if not isinstance(plan, Stage) or isinstance(plan, type):
-            raise BadArgument("plan", "be a stage", plan, "write chain(Shuffle(), FixedSize(32))")
-        if not isinstance(table, Table):
-            raise BadArgument("table", "be a Table", table, "write Table(size=len(dataset)), or Table(length=...)")
-        chosen: Any = Lockstep() if split is None else split
-        if not isinstance(chosen, Split) or isinstance(chosen, type):
-            raise BadArgument("split", "be a split", chosen, "pass Lockstep() or Balanced(...)")
+        whole_plan, chosen = checked_run(plan, table, seed, rank, world_size, split)
+        self.rank, self.world_size = int(rank), int(world_size)
         self._whole_table = table
-        whole_plan = plan if isinstance(plan, Chain) else chain(plan)
         self.program = Program(
-            whole_plan, table, seed=seed, split=chosen, lanes=chosen.lanes_for(self.world_size),
+            whole_plan, table, seed=int(seed), split=chosen, lanes=chosen.lanes_for(self.world_size),
             # One rank keeps the files of what the run learns; the others keep copies in memory.
             memory=Memory(whole_plan.leaves(), table.size, writes_files=self.rank == 0),
         )  # fmt: skip
@@ -100,7 +85,7 @@ class Dealer:
         self._ledger = Ledger()
         self._undealt = Ledger()
         self._skipped: tuple[Skip, ...] = ()
-        self._is_connected = False
+        self._is_connected = self._is_dealing = False
         self._agree: Callable[[Segment], None] = _agree_with_nobody
         check_end(self.program, self.world_size)
 
@@ -119,7 +104,7 @@ class Dealer:
         start = self._next_pass
         self.program.memory.begin_pass()
         self._standing = self._pass_start = start
-        self._dealing = start.epoch
+        self._dealing, self._is_dealing = start.epoch, True
         self._next_pass = start.at_epoch(start.epoch)
         return self._deals(start, self._segment)
 
@@ -137,6 +122,7 @@ class Dealer:
 
     def complete(self) -> None:
         """Count the pass as received to its end: the next one deals the next epoch."""
+        self._is_dealing = False
         if self._standing.epoch == self._dealing:
             # Its last segment dealt nothing, so no deal has said that it was the last.
             self._ledger += self._undealt
@@ -171,6 +157,11 @@ class Dealer:
         return self._standing
 
     @property
+    def skipped(self) -> tuple[Skip, ...]:
+        """What was passed over on request so far."""
+        return self._skipped
+
+    @property
     def ledger(self) -> Ledger:
         """What was dropped, cut or repeated so far."""
         return self._ledger
@@ -199,8 +190,12 @@ class Dealer:
         """
         return write_state(self.program, self._standing, self._ledger, self._skipped)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
         """Go on where the state was taken, on this number of ranks.
+
+        ``accept`` names settings of the plan or the table that may differ from those it was saved with, as the refusal
+        names them: ``["plan.stages[0].shares"]``. Within the epoch, exactly once then holds only for what the change
+        leaves as it was, as a schedule does that differs in its future alone.
 
         Raises
         ------
@@ -208,7 +203,7 @@ class Dealer:
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
         self.program, cursor, self._ledger, self._skipped = read_state(
-            state, self.program, self._whole_table, keep_reports=self.rank == 0
+            state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=tuple(accept)
         )
         self._counts.clear()
         self._stand_at(cursor)
@@ -235,6 +230,10 @@ class Dealer:
         them. Totals of samples, tokens and steps do not count them.
         """
         checked_int("steps", steps, at_least=1, fix="pass the number of steps to leave out")
+        if self._is_dealing:
+            raise BadArgument(
+                "skip_steps", "be called between passes", "a pass under way", "load_state_dict(state_dict()) ends it"
+            )
         after, lost = pass_over(self.program, self._standing, self.world_size, steps)
         self._skipped = (*self._skipped, Skip(place_of(self._standing), place_of(after)))
         self._ledger += lost
@@ -256,6 +255,7 @@ class Dealer:
 
     def _stand_at(self, cursor: Cursor) -> None:
         """Between passes: the next one begins here."""
+        self._is_dealing = False
         self._standing = self._next_pass = self._pass_start = cursor
         self._take_grown_table()
         self._received_segment = self.program.epochs.ordinal(cursor.epoch, cursor.segment)

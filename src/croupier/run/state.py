@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from croupier.core.cursor import Cursor
-from croupier.core.fingerprint import describe, digest
+from croupier.core.fingerprint import describe, differences, digest
 from croupier.core.ledger import Entry, Ledger
 from croupier.core.policies import Tail
 from croupier.core.table import Table
@@ -39,7 +39,7 @@ def write_state(program: Program, cursor: Cursor, ledger: Ledger, skipped: tuple
 
 
 def read_state(
-    state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool
+    state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool, accepted: tuple[str, ...] = ()
 ) -> tuple[Program, Cursor, Ledger, tuple[Skip, ...]]:
     """The program, cursor, ledger and skips to go on with, or an error that says what differs."""
     if not isinstance(state, Mapping):
@@ -55,13 +55,13 @@ def read_state(
     if digest(whole) != state["checksum"]:
         raise BadState("checksum", f"be {digest(whole)}", state["checksum"], "the file is damaged: load another")
     cursor = Cursor.from_dict(state["cursor"])
-    _check_same("plan", state["plan"], program.plan_description)
+    _check_same("plan", state["plan"], program.plan_description, accepted)
     lanes = state["run"].get("lanes")
     if type(lanes) is not int or not 1 <= lanes < 2**31:
         raise BadState("run.lanes", "be an integer >= 1", lanes, "load an undamaged state")
     program = program.with_lanes(lanes)
-    _check_same("run", state["run"], _run_arguments(program))
-    program = _on_saved_table(program, table, state["table"])
+    _check_same("run", state["run"], _run_arguments(program), ())
+    program = _on_saved_table(program, table, state["table"], accepted)
     if cursor.segment >= program.epochs.segments(cursor.epoch):
         raise BadState(
             "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
@@ -94,7 +94,7 @@ def _run_arguments(program: Program) -> dict[str, Any]:
     }
 
 
-def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) -> Program:
+def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], accepted: tuple[str, ...]) -> Program:
     """Accept the same table, or one that has grown: the epoch is finished on the rows it began with."""
     size = saved["size"]
     if type(size) is not int or not 1 <= size <= table.size:
@@ -108,28 +108,14 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any]) ->
         )  # fmt: skip
     if size != program.table.size:
         program = program.on_table(table.prefix(size))
-    _check_same("table", saved, program.table_fingerprint)
+    _check_same("table", saved, program.table_fingerprint, accepted)
     return program
 
 
-def _check_same(what: str, saved: Any, here: Any) -> None:
-    where = _difference(what, saved, here)
-    if where is not None:
-        name, old, new = where
-        raise BadState(name, f"be {old!r} as when it was saved", new, f"go on with the {what} that it was saved with")
-
-
-def _difference(name: str, saved: Any, here: Any) -> tuple[str, Any, Any] | None:
-    was, now = _parts(name, saved), _parts(name, here)
-    if was is None or now is None or was.keys() != now.keys():
-        return None if saved == here else (name, saved, here)
-    differences = (_difference(part, was[part], now[part]) for part in was)
-    return next((difference for difference in differences if difference is not None), None)
-
-
-def _parts(name: str, value: Any) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        return {f"{name}.{key}": item for key, item in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return {f"{name}[{place}]": item for place, item in enumerate(cast("list[Any]", value))}
-    return None
+def _check_same(what: str, saved: Any, here: Any, accepted: tuple[str, ...]) -> None:
+    for name, old, new in differences(what, saved, here):
+        if not any(name == prefix or name.startswith((f"{prefix}.", f"{prefix}[")) for prefix in accepted):
+            raise BadState(
+                name, f"be {old!r} as when it was saved", new,
+                f"go on with the {what} that it was saved with, or accept the change: accept=[{name!r}]",
+            )  # fmt: skip

@@ -70,8 +70,7 @@ class Packed:
 
     def unpacked(self, values: torch.Tensor) -> list[torch.Tensor]:
         """What was computed for each token, sequence by sequence: losses, hidden states."""
-        lengths: list[int] = self.cu_seqlens.diff().tolist()
-        return list(torch.split(values, lengths))
+        return list(torch.split(values, [int(length) for length in self.cu_seqlens.diff()]))
 
 
 def packed(sequences: Sequence[torch.Tensor]) -> Packed:

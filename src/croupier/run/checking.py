@@ -1,0 +1,30 @@
+"""Refuse a run that is held wrong, before anything is planned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from croupier.core.chain import Chain, chain
+from croupier.core.split import Split
+from croupier.core.stage import Stage
+from croupier.core.table import Table
+from croupier.errors import BadArgument, checked_int
+from croupier.split.lockstep import Lockstep
+
+__all__ = ["checked_run"]
+
+
+def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, split: Any) -> tuple[Chain, Split]:
+    """The plan as a chain and the split, ``Lockstep()`` by default; or the error that names the argument."""
+    checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
+    last = int(world_size) - 1
+    checked_int("rank", rank, at_least=0, at_most=last, fix=f"ranks of a world of {world_size} are 0 to {last}")
+    checked_int("seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank")
+    if not isinstance(plan, Stage) or isinstance(plan, type):
+        raise BadArgument("plan", "be a stage", plan, "write chain(Shuffle(), FixedSize(32))")
+    if not isinstance(table, Table):
+        raise BadArgument("table", "be a Table", table, "write Table(size=len(dataset)), or Table(length=...)")
+    chosen = Lockstep() if split is None else split
+    if not isinstance(chosen, Split) or isinstance(chosen, type):
+        raise BadArgument("split", "be a split", chosen, "pass Lockstep() or Balanced(...)")
+    return plan if isinstance(plan, Chain) else chain(plan), chosen
