@@ -18,6 +18,7 @@ __all__ = [
     "TooFewIds",
     "checked_fraction",
     "checked_int",
+    "checked_positive",
 ]
 
 
@@ -104,6 +105,20 @@ def checked_fraction(argument: str, value: Any, *, fix: str) -> float:
     except (TypeError, ValueError):
         raise BadArgument(argument, rule, value, fix) from None
     if not 0.0 < number <= 1.0:
+        raise BadArgument(argument, rule, value, fix)
+    return number
+
+
+def checked_positive(argument: str, value: Any, *, fix: str) -> float:
+    """Return ``value`` as a finite float above 0, or refuse it by name."""
+    rule = "be a number above 0"
+    if isinstance(value, (bool, str)):
+        raise BadArgument(argument, rule, value, fix)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise BadArgument(argument, rule, value, fix) from None
+    if not 0.0 < number < float("inf"):
         raise BadArgument(argument, rule, value, fix)
     return number
 

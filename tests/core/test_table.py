@@ -175,3 +175,12 @@ def test_a_view_makes_a_column_when_it_is_asked_for():
     assert list(view.columns) == ["length", "language"]
     assert view.categories["language"] == ("de", "fr")
     assert view.counts("language").tolist() == [2, 0]
+
+
+def test_common_slips_are_named():
+    with pytest.raises(BadArgument, match=r"size must be a number of rows, got a mapping; write Table\(\*\*columns\)"):
+        cr.Table({"length": [1, 2]})
+    with pytest.raises(BadTable, match=r"'a' must have rows of one shape, got ragged lists; pad them"):
+        cr.Table(a=[[1], [1, 2]])
+    with pytest.raises(BadArgument, match=r"the column of a stage must be a name, got array"):
+        cr.Table(a=[1]).column(np.ones(3))

@@ -59,7 +59,7 @@ def test_no_importance_weight_exceeds_the_inverse_of_the_uniform_share():
 
 def test_negative_losses_are_refused():
     with pytest.raises(BadArgument, match=r"signal must be losses >= 0, got -2.0; report a loss"):
-        cr.LossWeighted().observe(np.zeros(3, np.float32), np.array([1]), np.array([-2.0], np.float32))
+        cr.LossWeighted().check_signal(np.array([1.0, -2.0], np.float32))
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,15 @@ def test_columns_travel():
 def test_bad_orders_are_refused(orders, text):
     with pytest.raises(BadArgument, match=text):
         cr.Concat(orders)
+
+
+@pytest.mark.parametrize(
+    "make", [cr.Concat, cr.Interleave, lambda orders: cr.Mixture(dict(zip("ab", orders, strict=True)), cr.Uniform())]
+)
+def test_orders_of_other_columns_are_refused_before_the_run(make):
+    table = cr.Table(w=[1.0] * 24)
+    orders = [cr.Subset(cr.Shuffle(), range(12)), cr.Subset(cr.Weighted("w"), range(12, 24))]
+    with pytest.raises(
+        BadArgument, match=r"orders joined in one must add the same columns, got \[\] of 'subset' and \['i"
+    ):
+        dealer_of(make(orders), table)

@@ -68,3 +68,9 @@ def test_bad_scores_are_refused():
         program_of([1.0, np.nan], cr.Pacing(5))
     with pytest.raises(BadTable, match=r"'score' must hold one number a row"):
         program_of(["a", "b"], cr.Pacing(5))
+
+
+def test_rows_of_one_score_keep_the_order_of_the_table():
+    for hardest_first in (False, True):
+        program = program_of([1] * 8, cr.Pacing(800, 0.25), hardest_first=hardest_first)
+        assert set(ids_of(program, 0).tolist()) == {0, 1}

@@ -51,3 +51,9 @@ def test_a_few_rows_of_a_huge_table():
 def test_bad_rows_are_refused(rows, text):
     with pytest.raises(BadArgument, match=text):
         dealer_of(cr.Exclude(cr.Shuffle(), rows), cr.Table(size=10))
+
+
+def test_unsigned_numbers_do_not_wrap_around():
+    for order in (cr.Exclude, cr.Subset):
+        with pytest.raises(BadArgument, match=r"rows must be a range, or row numbers from 0"):
+            order(cr.Shuffle(), np.array([2**64 - 1, 1], np.uint64))

@@ -53,10 +53,22 @@ def test_the_last_weight_set_for_an_id_counts():
 
 def test_bad_weights_are_refused():
     with pytest.raises(BadArgument, match=r"signal must be weights >= 0, got -2.0; set 0 to leave a row out"):
-        cr.LiveWeighted().observe(np.zeros(3, np.float32), np.array([1]), np.array([-2.0], np.float32))
+        cr.LiveWeighted().check_signal(np.array([1.0, -2.0], np.float32))
     with pytest.raises(BadTable, match=r"'live weights' must have a weight above 0, got all weights 0"):
         plan_of(cr.LiveWeighted(), cr.Table(size=2), [0.0, 0.0], 3)
     with pytest.raises(BadArgument, match=r"epoch_samples must be an integer >= 1, got 0"):
         cr.LiveWeighted(epoch_samples=0)
     with pytest.raises(BadTable, match=r"'w' must hold one number a row"):
         cr.Dealer(cr.chain(cr.LiveWeighted("w"), cr.FixedSize(2)), cr.Table(w=["a", "b"]), seed=0)
+
+
+def test_a_bad_weight_is_refused_when_it_is_reported():
+    """Not two segments later, when it is in every checkpoint."""
+    dealer = cr.Dealer(cr.chain(cr.LiveWeighted(), cr.FixedSize(4), segment_ids=8), cr.Table(size=16), seed=0)
+    deals = iter(dealer)
+    deal = next(deals)
+    with pytest.raises(BadArgument, match=r"signal must be weights >= 0, got -1.0"):
+        dealer.observe(deal, [1.0, -1.0, 1.0, 1.0])
+    assert len(list(deals)) == 3
+    with pytest.raises(BadTable, match=r"table column 'w' must be finite and >= 0, got -1.0 in row 0"):
+        cr.Dealer(cr.chain(cr.LiveWeighted("w"), cr.FixedSize(2)), cr.Table(w=[-1.0, 2.0]), seed=0)

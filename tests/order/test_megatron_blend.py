@@ -142,8 +142,10 @@ def test_what_megatron_refuses_is_refused():
     table = table_of([5, 20])
     with pytest.raises(TooFewIds, match=r"deals 6 samples of source '0', which has 5 rows, and Megatron deals none"):
         dealt(MegatronBlend("dataset", [0.3, 0.7], epoch_samples=20), table)
-    with pytest.raises(TooFewIds, match=r"deals 6 samples of source '2', which has 0 rows"):
-        dealt(MegatronBlend("dataset", [1, 1, 1], epoch_samples=20), cr.Table(dataset=[0] * 9 + [1] * 9))
+    with pytest.raises(TooFewIds, match=r"epoch_samples=26 are more than the table's 25 rows, and Megatron deals none"):
+        dealt(MegatronBlend("dataset", None, epoch_samples=26), table)
+    with pytest.raises(TooFewIds, match=r"deals . samples of source '2', which has 0 rows"):
+        dealt(MegatronBlend("dataset", [1, 1, 1], epoch_samples=18), cr.Table(dataset=[0] * 9 + [1] * 9))
     assert dealt(MegatronBlend("dataset", [1, 1, 1e-9], epoch_samples=2), cr.Table(dataset=[0, 1] * 9)) == [0, 1]
 
 

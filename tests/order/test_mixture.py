@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import croupier as cr
+from croupier.core.fingerprint import describe
 from croupier.errors import BadArgument, BadTable
 from statistics_of_draws import discrepancy
 
@@ -229,10 +231,10 @@ def test_sources_of_no_rows_or_no_share_are_left_out():
     [
         (
             ("source", {"a": 1.0}),
-            r"shares must name the sources 0, 1, got no source named 'a'; give 0 to leave",
+            r"shares \(or target\) must name the sources 0, 1, got no source named 'a'; give 0 to leave",
         ),
-        (("source", {"0": 1.0}), r"shares must name the sources 0, 1, got no share for '1'"),
-        (("source", {"0": 1.0, "1": -1}), r"share of '1' must be a finite number >= 0, got -1.0"),
+        (("source", {"0": 1.0}), r"shares \(or target\) must name the sources 0, 1, got no share for '1'"),
+        (("source", {"0": 1.0, "1": -1}), r"share of '1' must be a finite number >= 0, got -1; give 0"),
         (("source", {"0": 0.0, "1": 0.0}), r"shares must have one above 0"),
         (("source", {"0": 1e12, "1": 1}), r"share of '1' must be at least one in 1e\+09"),
         (("source", 0.5), r"shares must be a mapping of names to numbers, or a rule, got 0.5; pass"),
@@ -255,8 +257,8 @@ def test_sources_of_no_rows_or_no_share_are_left_out():
             r"target must give 0 to a source that is never dealt, got",
         ),
         (
-            ("source", cr.Uniform(), None, 9, "zero"),
-            r"unit must be a column above 0 in every source, got 0 in all",
+            ("source", {"0": 1, "1": 1}, None, 9, "zero"),
+            r"share of '1' must be 0 for a source without rows, got 1.0",
         ),
         (
             ({"a": cr.Shuffle()}, cr.Uniform(), None, cr.EpochEnd.FIRST_RUNS_OUT, "zero"),
@@ -278,8 +280,99 @@ def test_bad_columns_are_refused():
             stream(cr.Mixture("source", cr.Uniform()), cr.Table(source=column))
 
 
-def test_chains_that_regroup_are_refused_when_they_plan():
+def test_chains_that_regroup_are_refused_before_the_run():
     table = cr.Table(length=np.arange(1, 41))
     sources = {"a": cr.chain(cr.Shuffle(), cr.SortedWindows(8))}
     with pytest.raises(BadArgument, match=r"an order inside another must give one id for each position, uncut"):
         stream(cr.Mixture(sources, cr.Uniform()), table)
+
+
+def three_sources(names):
+    ranges = {"a": range(20), "b": range(20, 40), "c": range(40, 60)}
+    return {name: cr.Subset(cr.Shuffle(), ranges[name]) for name in names}
+
+
+def test_the_order_of_a_mapping_of_sources_is_part_of_the_plan():
+    """It numbers the sources; a state must not load into another numbering."""
+    dealers = [
+        cr.Dealer(cr.chain(cr.Mixture(three_sources(names), cr.Uniform()), cr.FixedSize(4)), cr.Table(size=60), seed=0)
+        for names in ("abc", "cba")
+    ]
+    with pytest.raises(
+        ValueError, match=r"plan.stages\[0\].sources\[0\]\[0\] must be 'a' as when it was saved, got 'c'"
+    ):
+        dealers[1].load_state_dict(dealers[0].state_dict())
+    shares = [cr.Mixture("source", {"0": 1, "1": 2}), cr.Mixture("source", {"1": 2, "0": 1})]
+    assert shares[0] == shares[1], "shares are by name, in any order"
+
+
+def test_a_plan_does_not_change_with_the_mappings_it_was_made_of():
+    shares, sources = {"a": 0.5, "b": 0.5, "c": 0}, three_sources("abc")
+    plan = cr.Mixture(sources, shares)
+    shares["a"], sources["a"] = 9.0, cr.Shuffle()
+    assert describe(plan) == describe(cr.Mixture(three_sources("abc"), {"a": 0.5, "b": 0.5, "c": 0}))
+    assert describe(pickle.loads(pickle.dumps(plan))) == describe(plan)
+
+
+def test_numbers_beyond_any_run_are_refused():
+    sources = {
+        "huge": cr.Subset(cr.Shuffle(), range(10**12)),
+        "small": cr.Subset(cr.Shuffle(), range(10**12, 10**12 + 10**6)),
+    }
+
+    def size(end):
+        return cr.Mixture(sources, {"huge": 1e-7, "small": 1}, epoch_end=end).epoch_size(cr.Table(size=2 * 10**12), 0)
+
+    assert size(cr.EpochEnd.FIRST_RUNS_OUT) == pytest.approx(10**6, abs=2)
+    with pytest.raises(BadArgument, match=r"samples of an epoch must be an integer >= 1 and <= 4611686018427387904"):
+        size(cr.EpochEnd.LAST_RUNS_OUT)
+    dealer = cr.Dealer(
+        cr.chain(cr.Mixture("source", cr.Uniform(), epoch_end=2**60), cr.FixedSize(4)), table_of([5]), seed=0
+    )
+    dealer.set_epoch(10)
+    with pytest.raises(BadArgument, match=r"epoch must end before sample 4611686018427387904 of the run, got 10"):
+        dealer.first()
+
+
+def test_shares_that_would_vanish_are_refused_and_large_ones_are_no_matter():
+    table = table_of([99, 10])
+    for shares in (cr.Temperature(0.002), {"0": 1e300, "1": 1e-300}):
+        with pytest.raises(BadArgument, match=r"share of '1' must be at least one in 1e\+09"):
+            stream(cr.Mixture("source", shares), table)
+    assert np.bincount(stream(cr.Mixture("source", {"0": 1e308, "1": 1e308}), table)[1])[0] in (54, 55)
+
+
+def test_a_source_without_tokens_may_be_left_out():
+    table = cr.Table(source=["a", "a", "b"], n=[0, 0, 2])
+    _, sources = stream(cr.Mixture("source", {"a": 0, "b": 1}, unit="n"), table)
+    assert set(sources.tolist()) == {1}
+    with pytest.raises(BadTable, match=r"'source' must hold lengths, got strings, which are categories"):
+        stream(cr.Mixture("source", cr.Uniform(), unit="source"), table)
+
+
+def test_orders_that_sort_inside_are_refused():
+    """Their ids would depend on which positions are asked for together."""
+    sources = {"a": cr.chain(cr.Subset(cr.Shuffle(), range(20)), cr.SortedWindows(8, shuffle_batches=False))}
+    table = cr.Table(length=np.arange(20)[::-1].copy())
+    dealer = cr.Dealer(cr.chain(cr.Mixture(sources, {"a": 1}), cr.FixedSize(20)), table, seed=0)
+    with pytest.raises(BadArgument, match=r"an order inside another must give one id for each position, uncut"):
+        dealer.first()
+
+
+def test_a_state_takes_a_schedule_that_differs_in_its_future():
+    """The change is named; what was dealt before it is what the new plan would have dealt."""
+    table = table_of([300, 60])
+
+    def run(*stages):
+        return cr.Dealer(
+            cr.chain(cr.Mixture("source", cr.Stages([(0, cr.Uniform()), *stages])), cr.FixedSize(4)), table, seed=0
+        )
+
+    before, after = run(), run((200, {"0": 0.9, "1": 0.1}))
+    deals = iter(before)
+    dealt = [i for _ in range(40) for i in next(deals)]
+    with pytest.raises(ValueError, match=r"accept the change: accept=\['plan.stages\[0\].shares.changes'\]"):
+        after.load_state_dict(before.state_dict())
+    after.load_state_dict(before.state_dict(), accept=["plan.stages[0].shares"])
+    rest = [i for deal in after for i in deal]
+    assert dealt + rest == [i for deal in run((200, {"0": 0.9, "1": 0.1})) for i in deal]

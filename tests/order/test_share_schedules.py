@@ -42,7 +42,10 @@ def test_schedules_are_recognised():
         (lambda: cr.Stages([(0, 3)]), r"shares from sample 0 must be a mapping of names to numbers, or a rule, got 3"),
         (lambda: cr.Cooldown(0), r"switch_samples must be an integer >= 1"),
         (lambda: cr.Cooldown(5, high=1.0, low=2.0), r"high must be at least low=2.0, got 1.0; swap them"),
-        (lambda: cr.Anneal(5.0, 1.0, 10, 20), r"stop_samples must be an integer >= 42, got 20; leave at least one"),
+        (
+            lambda: cr.Anneal(5.0, 1.0, 10, 20),
+            r"stop_samples must be an integer >= 42, got 20; it comes after start_samples=10",
+        ),
         (lambda: cr.Anneal(0.0, 1.0, 10, 200), r"temperature must be a number above 0"),
     ],
 )

@@ -74,10 +74,10 @@ def test_empty_sources_get_nothing():
         (lambda: cr.Temperature(float("nan")), r"temperature must be a number above 0, got nan"),
         (lambda: cr.Temperature("5"), r"temperature must be a number above 0, got '5'"),
         (lambda: cr.UniMax(0, 5), r"max_passes must be a number above 0"),
-        (lambda: cr.UniMax(1, 0), r"run_samples must be an integer >= 1"),
+        (lambda: cr.UniMax(1, 0), r"budget must be an integer >= 1"),
         (
             lambda: cr.UniMax(1.5, 100).weights(np.array([10.0, 20.0]), ["a", "b"]),
-            r"max_passes must allow the 100 samples of the run, got 1.5; pass at least 3.33",
+            r"max_passes must allow the budget of 100, got 1.5; pass at least 3.33",
         ),
         (lambda: cr.EffectiveNumber(1.0), r"beta must be in \[0, 1\), got 1.0"),
         (lambda: Given({"a": float("inf")}), r"share of 'a' must be a finite number >= 0, got inf"),
@@ -88,5 +88,22 @@ def test_empty_sources_get_nothing():
     ],
 )
 def test_bad_rules_are_refused(make, text):
+    with pytest.raises(BadArgument, match=text):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: cr.Temperature(None), r"temperature must be a number above 0, got None"),
+        (lambda: cr.EffectiveNumber(None), r"beta must be a number above 0, got None"),
+        (lambda: cr.UniMax([], 5), r"max_passes must be a number above 0, got \[\]"),
+        (lambda: Given({"a": None}), r"share of 'a' must be a finite number >= 0, got None"),
+        (lambda: Given({"a": "x"}), r"share of 'a' must be a finite number >= 0, got 'x'"),
+        (lambda: cr.Stages(None), r"changes must be pairs of sample and shares, got None; write"),
+        (lambda: cr.Stages({0: cr.Uniform()}), r"changes must be pairs of sample and shares"),
+    ],
+)
+def test_odd_types_are_refused_by_name(make, text):
     with pytest.raises(BadArgument, match=text):
         make()

@@ -80,3 +80,13 @@ def test_bad_arguments_are_refused():
         cr.TrajectoryWeighted("reward", "episode").transition_weights(cr.Table(reward=[0.0, np.nan], episode=[0, 1]))
     with pytest.raises(BadTable, match=r"'episode' must hold strings or codes"):
         cr.TrajectoryWeighted("reward", "episode").transition_weights(cr.Table(reward=[0.0, 1.0], episode=[0.5, 1]))
+
+
+def test_odd_columns_are_taken_or_refused():
+    weights = cr.TrajectoryWeighted("reward", "episode").transition_weights(
+        cr.Table(reward=[1.0, 2.0], episode=np.array([True, False]))
+    )
+    assert weights.shape == (2,)
+    facts = cr.Table(reward=[1.0, 2.0, 3.0], episode=[0, 1, 2], state=[0.0, np.nan, 1.0])
+    with pytest.raises(BadTable, match=r"'state' must be finite, got NaN or inf in a first state; mend the states"):
+        cr.TrajectoryWeighted("reward", "episode", initial_state="state").transition_weights(facts)

@@ -14,7 +14,7 @@ def test_they_print_as_a_table_everywhere(capsys):
     lines = str(FIGURES).splitlines()
     assert lines[0].endswith("0 on 2 ranks, 2 lanes")
     values = {line[: len(lines[0]) - len("0 on 2 ranks, 2 lanes")].strip() for line in lines}
-    assert {"padding", "fill of the budget", "largest rank over mean", "share of kind"} <= values
+    assert {"padding", "fill of the budget", "largest rank over mean", "share of kind, ids"} <= values
     rich.print(FIGURES)
     assert "croupier preview" in capsys.readouterr().out
 

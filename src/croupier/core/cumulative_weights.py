@@ -14,7 +14,14 @@ from croupier.core.table import Table
 from croupier.errors import BadTable
 from croupier.kernels.cumulative import guide_table, rows_at
 
-__all__ = ["CumulativeWeights", "cumulative_weights", "from_whole_weights", "quantised_chunks", "weight_column"]
+__all__ = [
+    "CumulativeWeights",
+    "check_weights",
+    "cumulative_weights",
+    "from_whole_weights",
+    "quantised_chunks",
+    "weight_column",
+]
 
 TOTAL_BITS = 62
 """The weights of a table sum to less than 2**62 units, and to as near to it as a power of two allows."""
@@ -79,6 +86,11 @@ def cumulative_weights(column: npt.NDArray[Any], name: str) -> CumulativeWeights
         total = int(part[-1])
         positive += int(np.count_nonzero(weights))
     return CumulativeWeights(running, *guide_table(running), positive)
+
+
+def check_weights(column: npt.NDArray[Any], name: str) -> None:
+    """Refuse weights that are negative or not finite, or all 0."""
+    _scale_bits(column, name)
 
 
 def quantised_chunks(column: npt.NDArray[Any], name: str) -> Iterator[tuple[int, Int64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from croupier.errors import BadArgument, NoInverse
 
 __all__ = [
     "check_inner_order",
+    "check_same_columns",
     "join_parts",
     "may_repeat",
     "plan_inner",
@@ -60,13 +61,32 @@ def plan_inner(order: Order, positions: Int64, context: Context, epoch: int) -> 
 
     ``context`` is the order's own: its table, its key, and what :func:`prepare_inner` returned.
     """
-    planned = order.plan(Batches.of(positions), _inside(context, epoch))
-    if len(planned) != 1 or planned.indices.size != positions.size or planned.interchangeable:
+    inside, batches = _inside(context, epoch), Batches.of(positions)
+    first = order.order(batches, inside) if isinstance(order, Chain) else order.plan(batches, inside)
+    planned = order.regroup(first, inside) if isinstance(order, Chain) else first
+    is_kept = len(planned) == 1 and np.array_equal(planned.indices, first.indices)
+    if not is_kept or planned.indices.size != positions.size or planned.interchangeable:
         raise BadArgument(
             "an order inside another", "give one id for each position, uncut", f"{order.name!r} that does not",
             "cut, sort and drop after the outermost order",
         )  # fmt: skip
     return planned
+
+
+def check_same_columns(orders: Sequence[Order], contexts: Sequence[Context], epochs: Sequence[int]) -> None:
+    """Refuse orders of different columns before the run: their first ids are planned for a look."""
+    first = np.zeros(1, dtype=np.int64)
+    columns = [
+        {name: (values.dtype, values.shape[1:]) for name, values in plan_inner(*each).columns.items()}
+        for each in zip(orders, [first] * len(orders), contexts, epochs, strict=True)
+    ]
+    for order, its in zip(orders, columns, strict=True):
+        if its != columns[0]:
+            raise BadArgument(
+                "orders joined in one", "add the same columns",
+                f"{sorted(columns[0])} of {orders[0].name!r} and {sorted(its)} of {order.name!r}",
+                "or their batches cannot mix",
+            )  # fmt: skip
 
 
 def may_repeat(order: Order) -> bool:

@@ -8,7 +8,11 @@ __all__ = ["EpochEnd", "FewIds", "Tail", "TooLong"]
 
 
 class Tail(Enum):
-    """The end of an epoch, where the ids left do not fill a batch on every rank."""
+    """The end of an epoch, where the ids left do not fill a batch on every rank.
+
+    ``SHORT``: smaller batches, equal in number over the ranks. ``CARRY``: first in the next epoch, so that every batch
+    is full. ``DROP``: left out of this epoch, and counted.
+    """
 
     SHORT = "short"
     """Deal them as smaller batches, equal in number over the ranks."""
@@ -19,7 +23,11 @@ class Tail(Enum):
 
 
 class TooLong(Enum):
-    """An example longer than the budget of a batch."""
+    """An example longer than the budget of a batch.
+
+    ``REFUSE``: raise. ``DROP``: leave it out. ``TRUNCATE``: deal it at the budget's length. ``SPLIT``: deal it in
+    pieces, columns ``start`` and ``length``. ``ALONE``: whole, in a batch of its own above the budget.
+    """
 
     REFUSE = "refuse"
     """Raise, naming the example."""
@@ -34,7 +42,10 @@ class TooLong(Enum):
 
 
 class FewIds(Enum):
-    """The last step of an epoch, where fewer ids are left than there are ranks."""
+    """The last step of an epoch, where fewer ids are left than there are ranks.
+
+    ``REFUSE``: raise. ``DROP``: leave them out. ``PAD``: repeat some, flagged, at loss scale 0. The ledger counts them.
+    """
 
     REFUSE = "refuse"
     """Raise, naming these policies."""
@@ -45,7 +56,13 @@ class FewIds(Enum):
 
 
 class EpochEnd(Enum):
-    """When the epoch of a mixture is over, and what becomes of a source that runs out before."""
+    """When the epoch of a mixture is over, and what becomes of a source that runs out before.
+
+    ``ROWS``: after as many samples as the sources have rows; a source that runs out begins again, and goes on in the
+    next epoch from there. ``FIRST_RUNS_OUT``: where a source would have to begin again; no row twice in an epoch.
+    ``LAST_RUNS_OUT``: where every row has come at least once; sources that run out before begin again. ``ALL_RUN_OUT``:
+    where every row has come exactly once; a source that runs out leaves, the others share in proportion.
+    """
 
     ROWS = "rows"
     """After as many samples as the sources have rows; a source that runs out begins again, in the middle of an epoch

@@ -135,6 +135,10 @@ class Learning(Stage, Protocol):
         """The folder that holds the scores; None keeps them in memory and in every checkpoint."""
         ...
 
+    def check_signal(self, signal: npt.NDArray[np.float32]) -> None:
+        """Refuse a signal that cannot be used, when it is reported rather than when it is applied."""
+        ...
+
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
         """New scores from one segment's signals, given in the order the ids were dealt. Pure."""
         ...

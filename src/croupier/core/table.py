@@ -55,6 +55,8 @@ class Table:
         converted: dict[str, npt.NDArray[Any]] = {}
         for name, values in columns.items():
             converted[name] = _as_column(name, values, categories)
+        if isinstance(size, Mapping):
+            raise BadArgument("size", "be a number of rows", "a mapping", "write Table(**columns)")
         if size is None and not converted:
             raise BadArgument("size", "be given where there are no columns", size, "write Table(size=len(dataset))")
         lengths = {name: len(values) for name, values in converted.items()}
@@ -129,6 +131,10 @@ class Table:
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column, or an error that lists the columns there are."""
+        if not isinstance(name, str):
+            raise BadArgument(
+                "the column of a stage", "be a name", name, "put values into the table: Table(name=values)"
+            )
         try:
             return self._columns[name]
         except KeyError:
@@ -151,7 +157,10 @@ class Table:
                 raise BadTable(name, "hold strings or codes 0, 1, 2...", f"dtype {column.dtype}", "number the sources")
             least, most = int(column.min()), int(column.max())
             if least < 0 or most > MAX_CODE:
-                raise BadTable(name, f"hold codes from 0 to {MAX_CODE}", f"{least} to {most}", "number the sources")
+                raise BadTable(
+                    name, f"hold codes from 0 to {MAX_CODE}", f"{least} to {most}",
+                    "number the sources from 0; to leave rows out, Exclude(order, rows)",
+                )  # fmt: skip
             counts = np.zeros(max(most + 1, len(self.categories.get(name, ()))), dtype=np.int64)
             for begin in range(0, self.size, CHUNK_ROWS):
                 counts += np.bincount(column[begin : begin + CHUNK_ROWS], minlength=counts.size)
@@ -205,7 +214,12 @@ def _as_column(name: str, values: Any, categories: dict[str, tuple[str, ...]]) -
         raise BadTable(name, "have a value in every row", f"{values.null_count} nulls", "fill the nulls first")
     if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):  # Arrow, pandas
         values = values.to_numpy()
-    array = cast("npt.NDArray[Any]", np.asanyarray(cast(Any, values)))
+    try:
+        array = cast("npt.NDArray[Any]", np.asanyarray(cast(Any, values)))
+    except ValueError:
+        raise BadTable(
+            name, "have rows of one shape", "ragged lists", "pad them, or keep them in the dataset"
+        ) from None
     if array.ndim == 0:
         raise BadTable(name, "have one value an example", array.item(), "pass a list or an array")
     if array.dtype.kind == "O" and array.size and all(isinstance(value, str) for value in array.flat):

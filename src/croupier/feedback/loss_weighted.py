@@ -88,10 +88,13 @@ class LossWeighted:
         version = np.full(ids.size, learned.version, dtype=np.int64)
         return batches.with_indices(ids, score_version=version, **sums.draw_columns(probability))
 
-    def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
-        """The last loss of each id is its score; a negative one is refused, for a share cannot be."""
+    def check_signal(self, signal: npt.NDArray[np.float32]) -> None:
+        """Refuse negative losses."""
         if signal.size and signal.min() < 0:
             raise BadArgument("signal", "be losses >= 0", float(signal.min()), "report a loss, not a log-likelihood")
+
+    def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
+        """The last loss of each id is its score."""
         ids, from_the_end = np.unique(indices[::-1], return_index=True)
         return Observation(ids, signal[::-1][from_the_end].astype(np.float32))
 

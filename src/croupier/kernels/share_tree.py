@@ -26,6 +26,7 @@ __all__ = ["LARGEST_CYCLE", "ShareTree", "count_sources", "draw_sources", "find_
 
 Int64 = npt.NDArray[np.int64]
 LARGEST_CYCLE = 2**30
+LARGEST_POSITION = 2**62
 
 _HALF = np.uint64(32)
 
@@ -207,7 +208,9 @@ def find_positions(sources: Int64, ordinals: Int64, tree: ShareTree) -> Int64:
         places[live] = np.where(from_minor, chosen, beyond + (beyond >= chosen))
         up[live] = tree.parents[node]
         live = live[up[live] >= 0]
-    return places + cycles * tree.parts.sum()
+    # Beyond what int64 holds, the largest value stands for "later than any run".
+    cycle = int(tree.parts.sum())
+    return np.where(cycles > LARGEST_POSITION // cycle, np.iinfo(np.int64).max, places + cycles * cycle)
 
 
 def count_sources(position: int, tree: ShareTree) -> Int64:

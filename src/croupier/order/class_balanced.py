@@ -33,6 +33,9 @@ class ClassBalanced:
     shares : as for Mixture, optional
         ``Uniform()`` by default; ``Temperature(2.0)`` for the root of the sizes, ``EffectiveNumber(0.999)`` in between.
 
+    target : as shares, optional
+        What the loss is to be a mean under: ``Proportional()`` adds the column ``weight`` that undoes the balancing.
+
     Adds column ``source``, the class. An epoch has as many samples as the table has rows.
 
     Guarantees: those of :class:`Mixture`.
@@ -48,14 +51,16 @@ class ClassBalanced:
 
     label: str
     shares: Any = Uniform()  # noqa: RUF009 - a frozen value
+    target: Any = None
     name: str = "class_balanced"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shares", self._mixture.shares)
+        for argument in ("shares", "target"):
+            object.__setattr__(self, argument, getattr(self._mixture, argument))
 
     @property
     def _mixture(self) -> Mixture:
-        return Mixture(self.label, self.shares, name=self.name)
+        return Mixture(self.label, self.shares, self.target, name=self.name)
 
     @property
     def prepared_per_epoch(self) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import (
     check_inner_order,
+    check_same_columns,
     join_parts,
     plan_inner,
     position_inner,
@@ -34,6 +35,8 @@ class Concat:
         Usually of different rows: ``Subset(Shuffle(), range(...))``. All must add the same columns.
 
     Guarantees: an epoch is one epoch of each, in turn. Each order has a random stream of its own.
+    A stage that groups by length regroups within a segment (2^18 ids), and its batches are dealt at random there: for
+    an order that matters, cut with ``FixedSize``, or choose ``chain(..., segment_ids=)`` below the size of the parts.
 
     Examples
     --------
@@ -69,10 +72,12 @@ class Concat:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """What each order prepares."""
-        return {
-            str(place): prepare_inner(order, Context(table, key.child(place, order.name)), [epoch])
-            for place, order in enumerate(self.orders)
-        }
+        contexts: list[Context] = []
+        for place, order in enumerate(self.orders):
+            context = Context(table, key.child(place, order.name))
+            contexts.append(replace(context, prepared=prepare_inner(order, context, [epoch])))
+        check_same_columns(self.orders, contexts, [epoch] * len(contexts))
+        return {str(place): context.prepared for place, context in enumerate(contexts)}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids: each order plans its stretch."""

@@ -75,6 +75,7 @@ class Curriculum:
 
     Guarantees: until a step of the warm-up is over, a row comes again only once all of the pool has come; from the
     first whole epoch after the warm-up on, each id once an epoch. An epoch has as many samples as the table has rows.
+    A stage that groups by length regroups within a segment: choose ``segment_ids`` well below the warm-up.
     Prepares 4 or 8 bytes a row, in one sort.
 
     Source: Bengio et al., "Curriculum learning" (ICML 2009); pacing as in :class:`Pacing`.
@@ -115,8 +116,8 @@ class Curriculum:
         if scores.dtype.kind == "f" and np.isnan(scores).any():
             bad = int(np.flatnonzero(np.isnan(scores))[0])
             raise BadTable(self.score, "not be NaN", f"NaN in row {bad}", "give every row a difficulty")
-        rows = np.argsort(scores, kind="stable")
-        rows = rows[::-1] if self.hardest_first else rows
+        rows = np.argsort(scores[::-1] if self.hardest_first else scores, kind="stable")
+        rows = table.size - 1 - rows[::-1] if self.hardest_first else rows
         warmup = self.pacing.warmup_samples
         starts = np.unique([stage * warmup // STAGES for stage in range(STAGES)])
         pools = [max(1, min(table.size, ceil(table.size * self.pacing(start)))) for start in starts.tolist()]

@@ -55,12 +55,15 @@ class Exclude:
 
     def __post_init__(self) -> None:
         check_inner_order("order", self.order)
-        rows = np.asarray(self.rows)
-        if rows.ndim != 1 or (rows.size and rows.dtype.kind not in "iu") or (rows.size and int(rows.min()) < 0):
+        given = self.rows
+        rows = np.arange(given.start, given.stop, given.step) if isinstance(given, range) else np.asarray(given)
+        is_whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or not rows.size)
+        rows = rows.astype(np.int64) if is_whole else rows  # an unsigned number beyond int64 turns negative
+        if not is_whole or (rows.size and int(rows.min()) < 0):
             raise BadArgument(
                 "rows", "be a range, or row numbers from 0", self.rows, "for a mask write np.flatnonzero(mask)"
             )
-        rows = np.unique(rows).astype(np.int64)
+        rows = np.unique(rows)
         rows.setflags(write=False)
         object.__setattr__(self, "rows", rows)
 

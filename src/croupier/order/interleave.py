@@ -10,6 +10,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import (
     check_inner_order,
+    check_same_columns,
     join_parts,
     plan_inner,
     position_inner,
@@ -70,10 +71,12 @@ class Interleave:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """What each order prepares."""
-        return {
-            str(place): prepare_inner(order, Context(table, key.child(place, order.name)), [epoch])
-            for place, order in enumerate(self.orders)
-        }
+        contexts: list[Context] = []
+        for place, order in enumerate(self.orders):
+            context = Context(table, key.child(place, order.name))
+            contexts.append(replace(context, prepared=prepare_inner(order, context, [epoch])))
+        check_same_columns(self.orders, contexts, [epoch] * len(contexts))
+        return {str(place): context.prepared for place, context in enumerate(contexts)}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids: whose turn it is, and which turn."""

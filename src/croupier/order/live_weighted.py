@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
-from croupier.core.cumulative_weights import CumulativeWeights, cumulative_weights, weight_column
-from croupier.core.stage import Context, Learned, Observation
+from croupier.core.cumulative_weights import CumulativeWeights, check_weights, cumulative_weights, weight_column
+from croupier.core.key import Key
+from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.kernels.mixing import draws_below
@@ -73,9 +74,18 @@ class LiveWeighted:
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The draws of an epoch."""
-        if self.weight is not None:
-            weight_column(table, self.weight)
         return table.size if self.epoch_samples is None else self.epoch_samples
+
+    @property
+    def prepared_per_epoch(self) -> bool:
+        """The first weights are checked once."""
+        return False
+
+    def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
+        """Refuse a column of weights that cannot be drawn from; derives nothing."""
+        if self.weight is not None:
+            check_weights(weight_column(table, self.weight), self.weight)
+        return {}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
@@ -86,10 +96,13 @@ class LiveWeighted:
         version = np.full(ids.size, learned.version, dtype=np.int64)
         return batches.with_indices(ids, score_version=version, **sums.draw_columns(probability))
 
-    def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
-        """The last weight set for each id."""
+    def check_signal(self, signal: npt.NDArray[np.float32]) -> None:
+        """Refuse negative weights."""
         if signal.size and signal.min() < 0:
             raise BadArgument("signal", "be weights >= 0", float(signal.min()), "set 0 to leave a row out")
+
+    def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
+        """The last weight set for each id."""
         ids, from_the_end = np.unique(indices[::-1], return_index=True)
         return Observation(ids, signal[::-1][from_the_end].astype(np.float32))
 

@@ -83,6 +83,11 @@ class MegatronBlend:
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The samples of the blend."""
+        if self.epoch_samples > table.size:
+            raise TooFewIds(
+                f"epoch_samples={self.epoch_samples} are more than the table's {table.size} rows, and Megatron deals"
+                " none twice; lower it, write Repeat(order, times), or take Mixture, where sources begin again"
+            )
         return self.epoch_samples
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:

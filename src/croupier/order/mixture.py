@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,8 @@ from croupier.order.shares import checked_shares
 from croupier.order.sources import as_sources
 
 __all__ = ["Mixture"]
+
+MOST_SAMPLES = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,11 @@ class Mixture:
     Guarantees: at every prefix the count of each source is within four of its share, and mostly within two, for each
     stage of a schedule; a source gives each of its rows once per pass, passes shuffled anew, over any number of ranks
     and restarts; any position of any epoch is found in O(log K). Shares are whole billionths.
+    Not guaranteed where the table grows between epochs: passes then begin anew, and a schedule's clock is that of
+    epochs of the new size.
     With ``unit``, shares of tokens hold over whole passes, for it is mean lengths that are balanced.
-    Shares hold for windows of the order; what grouping by length leaves of them in a batch, ``preview`` shows.
+    Shares hold for windows of the order; what grouping by length leaves of them in a batch, ``preview`` shows. Where a
+    source passes several times within a window, grouping may bring a row twice into one batch.
     Prepares 4 bytes a row (none where the column is sorted) and about 100 a source.
 
     Source: our own derivation, docs/orders.md. ``target`` is the identity of Li et al., "Upsample or upweight?" (NAACL
@@ -68,7 +73,7 @@ class Mixture:
     [[1, 0, 0, 1], [1, 0, 1, 0], [1, 0]]
     """
 
-    sources: str | Mapping[str, Order]
+    sources: str | Mapping[str, Order] | Sequence[tuple[str, Order]]
     shares: Any
     target: Any = None
     epoch_end: EpochEnd | int = EpochEnd.ROWS
@@ -76,9 +81,12 @@ class Mixture:
     name: str = "mixture"
 
     def __post_init__(self) -> None:
-        if isinstance(self.sources, Mapping) and self.sources:
-            for name, order in self.sources.items():
+        if isinstance(self.sources, (Mapping, tuple)) and self.sources:
+            # Pairs: a copy of its own, whose order is part of what a state is matched by, for it numbers the sources.
+            pairs = tuple((str(name), order) for name, order in dict(self.sources).items())
+            for name, order in pairs:
                 check_inner_order(f"sources[{name!r}]", order)
+            object.__setattr__(self, "sources", pairs)
         elif not isinstance(self.sources, str):
             raise BadArgument("sources", "be a column or a mapping of names to orders", self.sources, "pass 'language'")
         for argument in ("shares", "target"):
@@ -118,7 +126,14 @@ class Mixture:
         sources = as_sources(self.sources)
         if self.epoch_end is EpochEnd.ROWS:
             return int(sources.sizes(table).sum())
-        return self._timeline(ShareParts(table, sources, self.unit))[1]
+        size = self._timeline(ShareParts(table, sources, self.unit))[1]
+        return checked_int(
+            "samples of an epoch",
+            size,
+            at_least=1,
+            at_most=MOST_SAMPLES,
+            fix="choose another epoch_end for such shares",
+        )
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The timeline of the shares, the rows of each source, and the weights that make up for the target."""
@@ -169,15 +184,18 @@ class Mixture:
         inside = replace(context, prepared=context.prepared["sources"])
         before, after = timeline.counts_before(start).tolist(), timeline.counts_before(start + end).tolist()
         positions = np.full(ids.size, end, dtype=np.int64)
-        for source, size in enumerate(sizes):
+        sources = as_sources(self.sources)
+        for source, mine in sources.candidates(ids, context.table):
+            size = sizes[source]
             if after[source] == before[source]:
                 continue
             # The pass that the epoch begins in, from where it begins, and the next one, up to there.
             for turn in range(before[source] // size, (after[source] - 1) // size + 1)[:2]:
-                places = as_sources(self.sources).places_of(ids, source, turn + int(turns[source]), inside)
+                places = sources.places_of(ids[mine], source, turn + int(turns[source]), inside)
                 ordinals = turn * size + places
                 there = np.flatnonzero((places >= 0) & (ordinals >= before[source]))
-                positions[there] = np.minimum(positions[there], timeline.positions_of(source, ordinals[there]) - start)
+                found = timeline.positions_of(source, ordinals[there]) - start
+                positions[mine[there]] = np.minimum(positions[mine[there]], found)
         return np.where(positions < end, positions, -1)
 
     @property
@@ -206,6 +224,10 @@ class Mixture:
     def _begin(self, prepared: Prepared, epoch: int) -> tuple[int, Int64]:
         """Where in the timeline an epoch begins, and by how many passes over each source it is ahead of that."""
         sizes: Int64 = prepared["sizes"]
+        if self._is_endless and (epoch + 1) * prepared["end"] > MOST_SAMPLES:
+            raise BadArgument(
+                "epoch", f"end before sample {MOST_SAMPLES} of the run", epoch, "choose a smaller epoch_end"
+            )
         if self._is_endless:
             return epoch * prepared["end"], np.zeros_like(sizes)
         return 0, epoch * -(-prepared["timeline"].counts_before(prepared["end"]) // np.maximum(sizes, 1))

@@ -71,14 +71,16 @@ class Repeat:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Let the order plan the part of each joined epoch."""
         inside = replace(context, key=context.key.child(self.order.name))
+        epochs = self._epochs(context.epoch)
+        ends = np.cumsum([self.order.epoch_size(context.table, inner) for inner in epochs])
+        passes = np.searchsorted(ends, batches.indices, side="right")
+        places = np.argsort(passes, kind="stable")
         parts: list[tuple[Int64, Batches]] = []
-        start = 0
-        for inner in self._epochs(context.epoch):
-            end = start + self.order.epoch_size(context.table, inner)
-            here = np.flatnonzero((batches.indices >= start) & (batches.indices < end))
+        for here in np.split(places, np.flatnonzero(np.diff(passes[places])) + 1):
             if here.size:
-                parts.append((here, plan_inner(self.order, batches.indices[here] - start, inside, inner)))
-            start = end
+                number = int(passes[here[0]])
+                start = int(ends[number - 1]) if number else 0
+                parts.append((here, plan_inner(self.order, batches.indices[here] - start, inside, epochs[number])))
         return join_parts(batches, parts)
 
     def position_of(self, ids: Int64, context: Context) -> Int64:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
+from croupier.core.facts import check_length_column
 from croupier.core.table import Table
 from croupier.errors import BadArgument
 from croupier.order.share_schedules import ShareSchedule
@@ -30,12 +31,9 @@ class ShareParts:
         self._amounts = self.sizes.astype(np.float64)
         self._per_sample = np.ones(self.sizes.size)
         if unit is not None:
+            check_length_column(table, unit)
             self._amounts = sources.amounts(table, unit)
-            empty = np.flatnonzero((self._amounts == 0) & (self.sizes > 0))
-            if empty.size:
-                what = f"0 in all of {self.names[int(empty[0])]!r}"
-                raise BadArgument("unit", "be a column above 0 in every source", what, "leave that source out")
-            self._per_sample = np.where(self.sizes > 0, self._amounts / np.maximum(self.sizes, 1), 1.0)
+            self._per_sample = np.where(self._amounts > 0, self._amounts / np.maximum(self.sizes, 1), 1.0)
 
     def asked(self, shares: Shares | ShareSchedule) -> Stages:
         """Shares that sum to one, in the unit that they are counted in."""
@@ -44,7 +42,20 @@ class ShareParts:
         if not starts or starts[0] != 0 or any(late <= early for early, late in pairwise(starts)):
             raise BadArgument("stages of the shares", "begin at 0 and increase", starts, "mend the schedule")
         weights = np.stack([rule.weights(self._amounts, self.names) for _, rule in stages])
-        return np.array(starts, dtype=np.int64), weights / weights.sum(axis=1, keepdims=True)
+        lost = np.flatnonzero(np.any((weights > 0) & (self._amounts == 0) & (self.sizes > 0), axis=0))
+        if lost.size:
+            what = f"0 in all of {self.names[int(lost[0])]!r}"
+            raise BadArgument(
+                "unit", "be above 0 in every source that has a share", what, "give that source a share of 0"
+            )
+        scaled = weights / weights.max(axis=1, keepdims=True)
+        too_small = np.flatnonzero(np.any((weights > 0) & (scaled == 0), axis=0))
+        if too_small.size:
+            raise BadArgument(
+                f"share of {self.names[int(too_small[0])]!r}", "be at least one in 1e+09", "far less",
+                "raise it, or leave it out",
+            )  # fmt: skip
+        return np.array(starts, dtype=np.int64), scaled / scaled.sum(axis=1, keepdims=True)
 
     def parts(self, shares: Shares | ShareSchedule) -> Stages:
         """Whole parts of a cycle of samples."""

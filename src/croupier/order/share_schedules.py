@@ -40,6 +40,10 @@ class Stages:
     changes: Sequence[tuple[int, Any]]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.changes, (list, tuple)) or not all(
+            isinstance(change, (list, tuple)) and len(change) == 2 for change in self.changes
+        ):
+            raise BadArgument("changes", "be pairs of sample and shares", self.changes, "write [(0, Uniform()), ...]")
         changes: list[tuple[int, Shares]] = []
         for start, shares in self.changes:
             sample = checked_int("sample of a stage", start, at_least=0, fix="pass the samples dealt before it")
@@ -122,7 +126,7 @@ class Anneal:
         checked_int("start_samples", self.start_samples, at_least=0, fix="pass the samples before the first change")
         checked_int(
             "stop_samples", self.stop_samples, at_least=self.start_samples + self.steps,
-            fix="leave at least one sample a step",
+            fix=f"it comes after start_samples={self.start_samples}, with a sample for each step",
         )  # fmt: skip
 
     def stages(self) -> Sequence[tuple[int, Shares]]:

@@ -40,18 +40,20 @@ class ShareTimeline:
     def until_all_run_out(cls, parts: Int64, sizes: Int64) -> tuple[Self, int]:
         """Shares in proportion among the sources that have rows left, and the position where none has."""
         starts: list[int] = []
-        stages: list[Int64] = []
-        left, position = np.where(parts > 0, sizes, 0), 0
-        while left.any():
-            now = np.where(left > 0, parts, 0)
-            tree = _stage_tree(len(stages), now)
-            alive = np.flatnonzero(left)
-            length = int(find_positions(alive, left[alive] - 1, tree).min()) + 1
+        trees: list[ShareTree] = []
+        counts: list[Int64] = []
+        dealt, position = np.zeros_like(sizes), 0
+        wanted = np.where(parts > 0, sizes, 0)
+        while np.any(dealt < wanted):
+            alive = np.flatnonzero(dealt < wanted)
+            tree = _stage_tree(len(trees), np.where(dealt < wanted, parts, 0))
+            length = int(find_positions(alive, (wanted - dealt)[alive] - 1, tree).min()) + 1
             starts.append(position)
-            stages.append(now)
-            left = left - count_sources(length, tree)
+            trees.append(tree)
+            counts.append(dealt)
+            dealt = dealt + count_sources(length, tree)
             position += length
-        return cls.of(np.array(starts, dtype=np.int64), np.stack(stages)), position
+        return cls(np.array(starts, dtype=np.int64), tuple(trees), np.stack(counts)), position
 
     @property
     def nbytes(self) -> int:

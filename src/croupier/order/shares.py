@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_positive
 from croupier.kernels.elementary import exponential, natural_log, power
 
 __all__ = ["EffectiveNumber", "Given", "Proportional", "Shares", "Temperature", "UniMax", "Uniform", "whole_parts"]
@@ -44,23 +44,24 @@ class Given:
     [1.0, 3.0]
     """
 
-    shares: Mapping[str | int, float]
+    shares: Mapping[str | int, float] | Sequence[tuple[str, float]]
 
     def __post_init__(self) -> None:
-        numbers = {name: float(share) for name, share in self.shares.items()}
-        for name, share in numbers.items():
-            if not 0 <= share < np.inf:
-                raise BadArgument(f"share of {name!r}", "be a finite number >= 0", share, "give 0 to leave it out")
+        # Pairs in the order of their names: a copy of its own, and the same plan however the mapping was built.
+        numbers = {str(name): _checked_share(name, share) for name, share in dict(self.shares).items()}
         if not any(numbers.values()):
-            raise BadArgument("shares", "have one above 0", self.shares, "give at least one source a share")
+            raise BadArgument("shares", "have one above 0", dict(self.shares), "give at least one source a share")
+        object.__setattr__(self, "shares", tuple(sorted(numbers.items())))
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
         """The share of each name; every source must be named, and hold rows if its share is above 0."""
-        by_name = {str(name): float(share) for name, share in self.shares.items()}
+        by_name = {str(name): float(share) for name, share in dict(self.shares).items()}
         unknown, unnamed = sorted(set(by_name) - set(names)), sorted(set(names) - set(by_name))
         if unknown or unnamed:
             what = f"no source named {unknown[0]!r}" if unknown else f"no share for {unnamed[0]!r}"
-            raise BadArgument("shares", f"name the sources {', '.join(names)}", what, "give 0 to leave one out")
+            raise BadArgument(
+                "shares (or target)", f"name the sources {', '.join(names)}", what, "give 0 to leave one out"
+            )
         for name, size in zip(names, sizes.tolist(), strict=True):
             if by_name[name] and not size:
                 raise BadArgument(f"share of {name!r}", "be 0 for a source without rows", by_name[name], "leave it out")
@@ -100,14 +101,12 @@ class Temperature:
     temperature: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.temperature, (bool, str)) or not 0 < float(self.temperature) < np.inf:
-            raise BadArgument(
-                "temperature", "be a number above 0", self.temperature, "pass 1.0 for proportional shares"
-            )
+        checked_positive("temperature", self.temperature, fix="pass 1.0 for proportional shares")
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
-        """Sizes to a power."""
-        return power(sizes / sizes.max(), 1.0 / float(self.temperature))
+        """Sizes to a power, the largest 1; what would vanish stays above 0, to be refused as too small a share."""
+        powers = power(sizes / sizes.max(), 1.0 / float(self.temperature))
+        return np.where(sizes > 0, np.maximum(powers, np.finfo(np.float64).tiny), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,35 +117,34 @@ class UniMax:
     ----------
     max_passes : float
         The most often any row may come in the run.
-    run_samples : int
-        Samples of the whole run; tokens, where the mixture counts in tokens.
+    budget : int
+        Samples of the whole run; where the mixture counts in tokens, the tokens of the whole run.
 
     Source: Chung et al., "UniMax: Fairer and more effective language sampling for large-scale multilingual
     pretraining" (ICLR 2023), algorithm 1.
 
     Examples
     --------
-    >>> UniMax(2.0, run_samples=100).weights(np.array([5.0, 100.0, 100.0]), ["a", "b", "c"]).tolist()
+    >>> UniMax(2.0, budget=100).weights(np.array([5.0, 100.0, 100.0]), ["a", "b", "c"]).tolist()
     [10.0, 45.0, 45.0]
     """
 
     max_passes: float
-    run_samples: int
+    budget: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_passes, (bool, str)) or not 0 < float(self.max_passes) < np.inf:
-            raise BadArgument("max_passes", "be a number above 0", self.max_passes, "pass 4.0, say")
-        checked_int("run_samples", self.run_samples, at_least=1, fix="pass the samples of the whole run")
+        checked_positive("max_passes", self.max_passes, fix="pass 4.0, say")
+        checked_int("budget", self.budget, at_least=1, fix="pass the samples (or tokens) of the whole run")
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
         """Budgets, from the smallest source to the largest."""
-        if float(sizes.sum()) * self.max_passes < self.run_samples:
+        if float(sizes.sum()) * self.max_passes < self.budget:
             raise BadArgument(
-                "max_passes", f"allow the {self.run_samples} samples of the run", self.max_passes,
-                f"pass at least {self.run_samples / float(sizes.sum()):.2f}",
+                "max_passes", f"allow the budget of {self.budget}", self.max_passes,
+                f"pass at least {self.budget / float(sizes.sum()):.2f}",
             )  # fmt: skip
         budgets = np.zeros(sizes.size)
-        left, waiting = float(self.run_samples), int(np.count_nonzero(sizes))
+        left, waiting = float(self.budget), int(np.count_nonzero(sizes))
         for source in np.argsort(sizes, kind="stable").tolist():
             if sizes[source]:
                 budgets[source] = min(left / waiting, self.max_passes * sizes[source])
@@ -170,7 +168,7 @@ class EffectiveNumber:
     beta: float
 
     def __post_init__(self) -> None:
-        if isinstance(self.beta, (bool, str)) or not 0 <= float(self.beta) < 1:
+        if self.beta != 0 and checked_positive("beta", self.beta, fix="pass 0.999, say") >= 1:
             raise BadArgument("beta", "be in [0, 1)", self.beta, "pass 0.999, say")
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
@@ -193,9 +191,20 @@ def checked_shares(argument: str, shares: Any) -> Shares:
     return shares
 
 
+def _checked_share(name: object, share: Any) -> float:
+    try:
+        number = float(share)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if isinstance(share, (bool, str)) or not 0 <= number < np.inf:
+        raise BadArgument(f"share of {name!r}", "be a finite number >= 0", share, "give 0 to leave it out")
+    return number
+
+
 def whole_parts(weights: Float64, names: Sequence[str]) -> Int64:
     """Weights as whole parts of CYCLE, by largest remainders."""
-    exact = weights * (CYCLE / fsum(weights.tolist()))
+    scaled = weights / weights.max()
+    exact = scaled * (CYCLE / fsum(scaled.tolist()))
     parts = np.floor(exact).astype(np.int64)
     left = CYCLE - int(parts.sum())
     most = np.argsort(parts - exact, kind="stable")[:left] if left > 0 else np.argsort(-parts, kind="stable")[:-left]
@@ -203,6 +212,6 @@ def whole_parts(weights: Float64, names: Sequence[str]) -> Int64:
     if np.any((parts == 0) & (weights > 0)):
         lost = names[int(np.flatnonzero((parts == 0) & (weights > 0))[0])]
         raise BadArgument(
-            f"share of {lost!r}", f"be at least one in {CYCLE:.0e}", float(weights.min()), "raise it, or leave it out"
+            f"share of {lost!r}", f"be at least one in {CYCLE:.0e}", "less than that", "raise it, or leave it out"
         )
     return parts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64
 from croupier.core.facts import gathered_lengths
 from croupier.core.inner_order import (
+    check_same_columns,
     join_parts,
     may_repeat,
     plan_inner,
@@ -45,6 +46,14 @@ class ColumnSources:
     def sizes(self, table: Table) -> Int64:
         """Rows of each source, shape (K,)."""
         return table.counts(self.column)
+
+    def candidates(self, ids: Int64, table: Table) -> Iterator[tuple[int, Int64]]:
+        """Each source that any of the ids may come from, with the places of these ids."""
+        codes = table.column(self.column)[ids].astype(np.int64)
+        together = np.argsort(codes, kind="stable")
+        for mine in np.split(together, np.flatnonzero(np.diff(codes[together])) + 1):
+            if mine.size:
+                yield int(codes[mine[0]]), mine
 
     def amounts(self, table: Table, unit: str) -> npt.NDArray[np.float64]:
         """Sum of a column of lengths over the rows of each source, shape (K,)."""
@@ -112,6 +121,11 @@ class OrderSources:
                 raise BadTable(name, "have the same size in every epoch", what, "mix orders of constant size")
         return np.array(sizes, dtype=np.int64)
 
+    def candidates(self, ids: Int64, table: Table) -> Iterator[tuple[int, Int64]]:
+        """Every source, for all ids: orders may share rows."""
+        for source in range(len(self.orders)):
+            yield source, np.arange(ids.size)
+
     def amounts(self, table: Table, unit: str) -> npt.NDArray[np.float64]:
         """Sum of a column of lengths over the first epoch of each source under seed 0, shape (K,)."""
         sums: list[float] = []
@@ -132,11 +146,13 @@ class OrderSources:
 
     def prepare(self, table: Table, key: Key, passes: Passes) -> Prepared:
         """What each order prepares for the passes that an epoch touches."""
-        spans = zip(*(bounds.tolist() for bounds in passes), strict=True)
-        return {
-            name: prepare_inner(order, Context(table, key.child(name, order.name)), range(first, last + 1))
-            for (name, order), (first, last) in zip(self.orders.items(), spans, strict=True)
-        }
+        firsts, lasts = (bounds.tolist() for bounds in passes)
+        contexts: list[Context] = []
+        for (name, order), first, last in zip(self.orders.items(), firsts, lasts, strict=True):
+            context = Context(table, key.child(name, order.name))
+            contexts.append(replace(context, prepared=prepare_inner(order, context, range(first, last + 1))))
+        check_same_columns(list(self.orders.values()), contexts, firsts)
+        return {name: context.prepared for name, context in zip(self.orders, contexts, strict=True)}
 
     def plan(self, batches: Batches, sources: Int64, ordinals: Int64, turns: Int64, context: Context) -> Batches:
         """The id of each draw of a source: draw ``ordinal`` since the beginning of pass ``turns[source]``."""
@@ -146,9 +162,10 @@ class OrderSources:
         for number, (name, order) in enumerate(self.orders.items()):
             mine = np.flatnonzero(sources == number)
             inside = self._inside(name, context)
-            for turn in np.unique(passes[mine]).tolist():
-                here = mine[passes[mine] == turn]
-                parts.append((here, plan_inner(order, places[here], inside, turn)))
+            mine = mine[np.argsort(passes[mine], kind="stable")]
+            for here in np.split(mine, np.flatnonzero(np.diff(passes[mine])) + 1):
+                if here.size:
+                    parts.append((here, plan_inner(order, places[here], inside, int(passes[here[0]]))))
         return join_parts(batches, parts)
 
     def places_of(self, ids: Int64, source: int, turn: int, context: Context) -> Int64:

@@ -120,9 +120,10 @@ def _checked_rows(given: Any) -> range | Int64:
             )
         return given
     rows = np.asarray(given)
-    if rows.ndim != 1 or rows.size == 0 or rows.dtype.kind not in "iu" or int(rows.min()) < 0:
+    is_whole = rows.ndim == 1 and rows.size > 0 and rows.dtype.kind in "iu"
+    rows = rows.astype(np.int64) if is_whole else rows  # an unsigned number beyond int64 turns negative
+    if not is_whole or int(rows.min()) < 0:
         raise BadArgument("rows", "be a range, or row numbers from 0", given, "for a mask write np.flatnonzero(mask)")
-    rows = rows.astype(np.int64)
     values, counts = np.unique(rows, return_counts=True)
     if values.size != rows.size:
         twice = f"row {values[np.argmax(counts)]} {counts.max()} times"

@@ -12,7 +12,7 @@ from croupier.core.cumulative_weights import CumulativeWeights, cumulative_weigh
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable
+from croupier.errors import BadTable, checked_positive
 from croupier.kernels.elementary import exponential
 from croupier.kernels.mixing import draws_below
 
@@ -68,8 +68,7 @@ class TrajectoryWeighted:
     name: str = "trajectory_weighted"
 
     def __post_init__(self) -> None:
-        if isinstance(self.temperature, (bool, str)) or not 0 < float(self.temperature) < np.inf:
-            raise BadArgument("temperature", "be a number above 0", self.temperature, "the paper uses 0.1")
+        checked_positive("temperature", self.temperature, fix="the paper uses 0.1")
 
     @property
     def prepared_per_epoch(self) -> bool:
@@ -94,7 +93,7 @@ class TrajectoryWeighted:
     def transition_weights(self, table: Table) -> Float64:
         """The weight of each transition, the largest 1 (or 1 over its length), shape (rows,)."""
         counts = table.counts(self.trajectory)
-        codes = table.column(self.trajectory)
+        codes = table.column(self.trajectory).astype(np.int64)
         rewards = weight_column(table, self.reward).astype(np.float64)
         if not np.isfinite(rewards).all():
             bad = int(np.flatnonzero(~np.isfinite(rewards))[0])
@@ -116,8 +115,11 @@ class TrajectoryWeighted:
         assert self.initial_state is not None
         states = table.column(self.initial_state)
         first: Int64 = np.full(trajectories, table.size - 1, dtype=np.int64)
-        np.minimum.at(first, table.column(self.trajectory), np.arange(table.size))
-        return states[first].reshape(trajectories, -1).astype(np.float64)
+        np.minimum.at(first, table.column(self.trajectory).astype(np.int64), np.arange(table.size))
+        initial = states[first].reshape(trajectories, -1).astype(np.float64)
+        if not np.isfinite(initial).all():
+            raise BadTable(self.initial_state, "be finite", "NaN or inf in a first state", "mend the states")
+        return initial
 
 
 def _advantages(returns: Float64, states: Float64) -> Float64:

@@ -148,4 +148,4 @@ def _agreement(one: Int64, two: Int64) -> tuple[int, int]:
 def _shared(one: Int64, two: Int64) -> float:
     (ids_one, counts_one), (ids_two, counts_two) = (np.unique(ids, return_counts=True) for ids in (one, two))
     _, at_one, at_two = np.intersect1d(ids_one, ids_two, assume_unique=True, return_indices=True)
-    return float(np.minimum(counts_one[at_one], counts_two[at_two]).sum() / max(one.size, two.size))
+    return float(np.minimum(counts_one[at_one], counts_two[at_two]).sum() / max(one.size, two.size, 1))

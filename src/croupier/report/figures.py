@@ -16,13 +16,14 @@ SHOWN_SOURCES = 12
 
 @dataclass(frozen=True, slots=True)
 class SourceFigures:
-    """One source of a mixture in the epoch previewed; shares are of tokens where the mixture counts in tokens.
+    """One source of a mixture in what is previewed; shares are of ``unit``: ids, or the column of lengths that counts.
 
     ``asked`` is the share at the epoch's beginning and end, ``in_batches`` the 5th and 95th percentile of its share in
     a batch: what grouping by length leaves of it. ``passes`` says how often the epoch deals each of its rows.
     """
 
     name: str
+    unit: str
     rows: int
     asked: tuple[float, float]
     dealt: float
@@ -32,8 +33,9 @@ class SourceFigures:
     def __str__(self) -> str:
         first, last = self.asked
         asked = f"{first:.2%}" if round(first, 4) == round(last, 4) else f"{first:.2%} to {last:.2%}"
-        spread = "" if self.in_batches is None else ", {:.1%} to {:.1%} of a batch".format(*self.in_batches)
-        return f"{self.dealt:.2%} (asked {asked}), {self.passes:.2f} passes over {self.rows:,} rows{spread}"
+        spread = "" if self.in_batches is None else ", {:.1%} to {:.1%} of most batches".format(*self.in_batches)
+        of_what = "" if self.unit == "ids" else f" of {self.unit}"
+        return f"{self.dealt:.2%}{of_what} (asked {asked}), {self.passes:.2f} passes over {self.rows:,} rows{spread}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,12 @@ class Preview:
             ("largest rank over mean", f"{self.rank_imbalance:.3f}"),
             ("distinct padded shapes", f"{self.shapes:,}{sample}"),
             ("correlation of neighbouring steps", _maybe(self.adjacent_correlation, "{:+.3f}")),
-            ("re-pairing over random", _maybe(self.re_pairing, "{:.1f}x")),
+            ("re-pairing over random (1x: none)", _maybe(self.re_pairing, "{:.1f}x")),
             ("times a row is dealt", _unless(self.repeats, (1, 1), "{0[0]} to {0[1]}")),
             ("rows not dealt", _maybe(self.rows_not_dealt, "{:,}")),
             ("preparing", _unless(self.prepare_bytes, 0, f"{self.prepare_seconds:.2f} s, {{:,}} bytes")),
             ("planning", f"{self.ids_per_second / 1e6:.1f} M ids/s"),
-            *((f"share of {source}", _shares(shares)) for source, shares in self.shares.items()),
+            *((f"share of {source}, ids", _shares(shares)) for source, shares in self.shares.items()),
             *((f"source {source.name}", str(source)) for source in self.sources[:SHOWN_SOURCES]),
             *(
                 [("further sources", f"{len(self.sources) - SHOWN_SOURCES:,}")]

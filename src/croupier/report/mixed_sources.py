@@ -39,8 +39,11 @@ class Mixing(Protocol):
         ...
 
 
-def sources_of(program: Program, steps: list[Step], cursor: Cursor) -> tuple[SourceFigures, ...]:
-    """The figures of each source in these steps, largest first; none where the order mixes nothing."""
+def sources_of(program: Program, steps: list[Step], cursor: Cursor, left: int) -> tuple[SourceFigures, ...]:
+    """The figures of each source in these steps, largest first; none where the order mixes nothing.
+
+    ``left`` ids are still to be dealt from the cursor on, of which these steps are all or a sample.
+    """
     path, order = program.plan.leaves()[0]
     if not isinstance(order, Mixing):
         return ()
@@ -54,13 +57,15 @@ def sources_of(program: Program, steps: list[Step], cursor: Cursor) -> tuple[Sou
     if order.unit is not None:
         amounts = gathered_lengths(table, order.unit, batches.indices).astype(np.float64)
     dealt = np.bincount(codes, weights=amounts, minlength=sizes.size)
-    samples = np.bincount(codes, minlength=sizes.size) * (program.epochs.size(cursor.epoch) / codes.size)
-    first, last = program.epochs.ids_before(cursor.epoch), program.epochs.ids_before(cursor.epoch + 1) - 1
+    samples = np.bincount(codes, minlength=sizes.size) * (max(1.0, left / codes.size))
+    last = program.epochs.ids_before(cursor.epoch + 1) - 1
+    first = max(program.epochs.ids_before(cursor.epoch), last + 1 - left)
     asked_first, asked_last = order.asked_shares(table, first), order.asked_shares(table, last)
     largest: Int64 = np.argsort(-dealt, kind="stable")[: np.count_nonzero(dealt)]
     return tuple(
         SourceFigures(
             name=names[int(source)],
+            unit=order.unit or "ids",
             rows=int(sizes[source]),
             asked=(float(asked_first[source]), float(asked_last[source])),
             dealt=float(dealt[source] / dealt.sum()),

@@ -109,7 +109,7 @@ def preview(
         repeats=(int(times.min()), int(times.max())),
         rows_not_dealt=table.size - times.size if is_exact and resume is None and times.size < table.size else None,
         shares=_shares_of_sources(table, dealt),
-        sources=sources_of(program, steps, cursor),
+        sources=sources_of(program, steps, cursor, left),
         ledger=sum((step.ledger for step in steps), _padding_of(program, steps, world_size)),
         prepare_seconds=prepare_seconds,
         prepare_bytes=_bytes_of(program.context(cursor.epoch).prepared),

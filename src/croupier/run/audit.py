@@ -13,7 +13,7 @@ import numpy.typing as npt
 from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
-from croupier.core.policies import Tail
+from croupier.core.policies import FewIds, Tail
 from croupier.errors import BadArgument, NoInverse
 from croupier.run.program import Program
 from croupier.run.progress import with_progress
@@ -72,7 +72,9 @@ def checked_ids(ids: npt.ArrayLike, rows: int) -> Int64:
     return given.astype(np.int64)
 
 
-def dealt_before(program: Program, ids: Int64, cursor: Cursor, skipped: tuple[Skip, ...]) -> npt.NDArray[np.bool_]:
+def dealt_before(
+    program: Program, ids: Int64, cursor: Cursor, skipped: tuple[Skip, ...], *, has_grown: bool
+) -> npt.NDArray[np.bool_]:
     """Whether each id was dealt before a run stood at the cursor.
 
     An order with an inverse says in which segments to look, and only these are planned. For any other order all
@@ -82,6 +84,13 @@ def dealt_before(program: Program, ids: Int64, cursor: Cursor, skipped: tuple[Sk
         raise BadArgument(
             "plan", "not learn, for what was dealt to be computed", "one that learns", "keep the ids of your deals"
         )
+    if has_grown and cursor.epoch:
+        raise BadArgument("table", "not have grown, for what was dealt to be computed", "a grown table", "keep a log")
+    if getattr(program.split, "few_ids", None) is FewIds.DROP and cursor.epoch:
+        raise BadArgument(
+            "split", "not drop the last ids of epochs, for what was dealt to be computed", program.split,
+            "keep the ids of your deals: which were dropped depends on the ranks of that epoch",
+        )  # fmt: skip
     seen = np.zeros(ids.size, dtype=np.bool_)
     for epoch in range(cursor.epoch + 1):
         wanted = np.flatnonzero(~seen)

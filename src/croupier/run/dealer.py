@@ -85,7 +85,7 @@ class Dealer:
         self._ledger = Ledger()
         self._undealt = Ledger()
         self._skipped: tuple[Skip, ...] = ()
-        self._is_connected = self._is_dealing = False
+        self._is_connected = self._is_dealing = self._has_grown = False
         self._agree: Callable[[Segment], None] = _agree_with_nobody
         check_end(self.program, self.world_size)
 
@@ -188,7 +188,7 @@ class Dealer:
 
         With a plan that learns on several ranks, every rank must call it.
         """
-        return write_state(self.program, self._standing, self._ledger, self._skipped)
+        return write_state(self.program, self._standing, self._ledger, self._skipped, has_grown=self._has_grown)
 
     def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
         """Go on where the state was taken, on this number of ranks.
@@ -205,6 +205,7 @@ class Dealer:
         self.program, cursor, self._ledger, self._skipped = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=tuple(accept)
         )
+        self._has_grown = bool(state["has_grown"])
         self._counts.clear()
         self._stand_at(cursor)
 
@@ -216,12 +217,12 @@ class Dealer:
     def seen_before(self, ids: npt.ArrayLike, cursor: Cursor | None = None) -> npt.NDArray[np.bool_]:
         """Whether each id was dealt, to any rank, before the run stood at a cursor: a deal's, or where it stands now.
 
-        Needs no log: the segments in question are planned again, one for an id of an order with an inverse, all up to
-        the cursor for one without. Of a run that dealt its epochs in turn; steps skipped do not count. Not for plans
-        that learn.
+        Needs no log: segments are planned again, one for an id of an order with an inverse, else all up to the cursor.
+        Of a run that dealt its epochs in turn; steps skipped do not count. Not for plans that learn.
         """
         at = self._standing if cursor is None else cursor
-        return dealt_before(self.program, checked_ids(ids, self.program.table.size), at, self._skipped)
+        rows = checked_ids(ids, self.program.table.size)
+        return dealt_before(self.program, rows, at, self._skipped, has_grown=self._has_grown)
 
     def skip_steps(self, steps: int) -> None:
         """Pass over the next steps without dealing them, after a spike of the loss say; the ledger counts their ids.
@@ -242,8 +243,7 @@ class Dealer:
     def connect(self, gather: Gather, agree: Callable[[Segment], None]) -> None:
         """Join the ranks of a running job.
 
-        ``gather`` exchanges observations: every rank calls it at the same boundaries with its own, and gets everyone's.
-        ``agree`` is called with every segment as it is planned, and raises where ranks differ.
+        ``gather`` exchanges what ranks observed, ``agree`` is called with every segment planned; see ``torch``.
         """
         self.program.memory.gather, self._agree, self._is_connected = gather, agree, True
 
@@ -264,6 +264,7 @@ class Dealer:
         """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""
         if self._pass_start.epoch_steps == 0 and self.program.table is not self._whole_table:
             self.program = self.program.on_table(self._whole_table)
+            self._has_grown = True
             self._counts.clear()
 
     def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:

@@ -16,6 +16,7 @@ from croupier.errors import TooFewIds
 __all__ = ["DEFAULT_SEGMENT_IDS", "Epochs"]
 
 DEFAULT_SEGMENT_IDS = 2**18
+REMEMBERED_EPOCHS = 16
 
 
 @runtime_checkable
@@ -45,12 +46,17 @@ class Epochs:
         self.tail, self.batch_size = _tail_of(plan)
         self.granule = self.batch_size * lanes if self.batch_size else 1
         self.window = -(-int(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
+        self._sizes: dict[int, int] = {}
         self._ids_before = [0]
         self._segments_before = [0]
 
     def size(self, epoch: int) -> int:
-        """Positions the order has in this epoch."""
-        return self._order.epoch_size(self._table, epoch)
+        """Positions the order has in this epoch; asked once, then remembered for the epochs at hand."""
+        if epoch not in self._sizes:
+            if len(self._sizes) >= REMEMBERED_EPOCHS:
+                self._sizes.clear()
+            self._sizes[epoch] = self._order.epoch_size(self._table, epoch)
+        return self._sizes[epoch]
 
     def ids_before(self, epoch: int) -> int:
         """Positions of all epochs before this one."""

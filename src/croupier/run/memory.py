@@ -71,6 +71,8 @@ class Memory:
 
     def report(self, report: Report) -> None:
         """Take note of what training observed."""
+        for scores in self._scores:
+            scores.stage.check_signal(report.values)
         if self._scores:
             self._reports.setdefault(report.ordinal, []).append(report)
 

@@ -19,10 +19,12 @@ from croupier.run.program import Program
 __all__ = ["STATE_VERSION", "read_state", "write_state"]
 
 STATE_VERSION = 1
-FIELDS = {"croupier_state", "cursor", "run", "plan", "table", "ledger", "skipped", "learned", "checksum"}
+FIELDS = {"croupier_state", "cursor", "run", "plan", "table", "ledger", "skipped", "has_grown", "learned", "checksum"}
 
 
-def write_state(program: Program, cursor: Cursor, ledger: Ledger, skipped: tuple[Skip, ...] = ()) -> dict[str, Any]:
+def write_state(
+    program: Program, cursor: Cursor, ledger: Ledger, skipped: tuple[Skip, ...] = (), *, has_grown: bool = False
+) -> dict[str, Any]:
     """The state of a run that stands at the cursor: numbers and strings, and arrays where the plan learns."""
     state: dict[str, Any] = {
         "croupier_state": STATE_VERSION,
@@ -32,6 +34,7 @@ def write_state(program: Program, cursor: Cursor, ledger: Ledger, skipped: tuple
         "table": program.table_fingerprint,
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
         "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
+        "has_grown": has_grown,
     }
     state["checksum"] = digest(state)
     state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))

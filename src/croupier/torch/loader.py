@@ -113,6 +113,11 @@ class Loader:
         return values.float() if values.is_floating_point() else values
 
     @property
+    def dealer(self) -> Dealer:
+        """The run behind the batches: ``skip_steps``, ``seen_before``, ``position_of``, ``steps_per_epoch``."""
+        return self.batch_sampler.dealer
+
+    @property
     def dataset(self) -> Any:
         """The dataset."""
         return self._dataloader.dataset
