@@ -98,7 +98,14 @@ def _draws(sources: int, least: float, *, quick: bool) -> Iterator[Row]:
         reach=Reach(at_least=least),
         packages=("grain", "torchdata"),
     )
-    yield row(f"{work}: ids, every source shuffled anew at each pass", "M ids/s", {OURS: ids} | peers_of, better="more")
+    yield row(
+        f"{work}: ids, every source shuffled anew at each pass",
+        "M ids/s",
+        {OURS: ids} | peers_of,
+        better="more",
+        reach=Reach(at_least=least),
+        packages=("grain", "torchdata"),
+    )
     one = np.array([FAR + 12345])
     alone = cr.Batches.of(one)
 
