@@ -39,6 +39,19 @@ def test_preview_as_json_of_any_column_and_plan(lengths):
     assert plain["steps"] == 100
 
 
+def test_preview_of_a_mixture_shows_each_source(tmp_path):
+    values = np.random.default_rng(0).integers(1, 100, 1000)
+    facts = pa.table({"length": values, "language": ["en"] * 900 + ["de"] * 100})
+    pq.write_table(facts, tmp_path / "facts.parquet")
+    plan = ["--max-tokens", 1000, "--source", "language", "--temperature", 1e9]
+    done = croupier("preview", tmp_path / "facts.parquet", *plan)
+    assert done.returncode == 0, done.stderr
+    assert "source de" in done.stdout
+    assert "asked 50.00%" in " ".join(done.stdout.split())
+    figures = json.loads(croupier("preview", tmp_path / "facts.parquet", *plan, "--json").stdout)
+    assert [round(source["dealt"], 2) for source in figures["sources"]] == [0.5, 0.5]
+
+
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
@@ -46,6 +59,14 @@ def test_preview_as_json_of_any_column_and_plan(lengths):
         (["preview", "{}/lengths.npy", "--max-tokens", 0], "croupier: max_tokens must be an integer >= 1, got 0"),
         (["preview", "{}/facts.parquet", "--max-tokens", 50], "croupier: table column 'length' must be there"),
         (["preview", "{}/nothing.npy", "--max-tokens", 50], "croupier: [Errno 2] No such file"),
+        (
+            ["preview", "{}/lengths.npy", "--max-tokens", 99, "--source", "x", "--buckets", 3],
+            "give one of --source and",
+        ),
+        (
+            ["preview", "{}/lengths.npy", "--max-tokens", 99, "--source", "x"],
+            "croupier: table column 'x' must be there",
+        ),
         (["preview", "{}/lengths.npy"], "give one of --max-tokens and --batch-size"),
     ],
 )

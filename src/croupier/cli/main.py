@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from croupier.core.table import Table
-from croupier.recipes import bucketed, length_grouped, shuffled
+from croupier.order.shares import Temperature
+from croupier.recipes import bucketed, length_grouped, mixed, shuffled
 from croupier.report.preview import preview as preview_plan
 
 __all__ = ["app", "run"]
@@ -40,16 +41,22 @@ def preview(
     max_tokens: Annotated[int | None, typer.Option(help="Padded tokens a batch; groups by length.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Examples a batch; plain shuffling.")] = None,
     buckets: Annotated[int | None, typer.Option(help="Length buckets instead of sorted windows.")] = None,
+    source: Annotated[str | None, typer.Option(help="A column of sources to mix, in shares of tokens.")] = None,
+    temperature: Annotated[float, typer.Option(help="Of their sizes: 1 proportional, high uniform.")] = 1.0,
     length: Annotated[str, typer.Option(help="The column of lengths.")] = "length",
     world_size: Annotated[int, typer.Option(help="Ranks.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the run.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a plan would deal from a table of lengths: padding, fill, steps, imbalance, randomness."""
+    """Say what a plan would deal from a table of lengths: padding, fill, steps, imbalance, randomness, shares."""
     if batch_size is not None and max_tokens is None:
         plan = shuffled(batch_size)
     elif max_tokens is None or batch_size is not None:
         raise typer.BadParameter("give one of --max-tokens and --batch-size")
+    elif source is not None:
+        if buckets is not None:
+            raise typer.BadParameter("give one of --source and --buckets")
+        plan = mixed(source, Temperature(temperature), max_tokens, length=length)
     elif buckets is not None:
         plan = bucketed(max_tokens, buckets=buckets, length=length)
     else:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
+from croupier.core.progress import with_progress
 from croupier.core.table import Table
 from croupier.errors import BadTable
 from croupier.kernels.cumulative import guide_table, rows_at
@@ -96,7 +97,8 @@ def check_weights(column: npt.NDArray[Any], name: str) -> None:
 def quantised_chunks(column: npt.NDArray[Any], name: str) -> Iterator[tuple[int, Int64]]:
     """The weights of a column as integers, chunk by chunk, each with its first row."""
     scale_bits = _scale_bits(column, name)
-    for begin in range(0, column.size, CHUNK_ROWS):
+    chunks = range(0, column.size, CHUNK_ROWS)
+    for begin in with_progress(chunks, len(chunks), f"reading the weights in {name!r}"):
         values = column[begin : begin + CHUNK_ROWS]
         if scale_bits is None:
             yield begin, values.astype(np.int64)

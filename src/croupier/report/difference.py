@@ -11,10 +11,10 @@ import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.fingerprint import describe, differences
+from croupier.core.progress import with_progress
 from croupier.errors import BadArgument, checked_int
 from croupier.run.dealer import Dealer
 from croupier.run.program import Program
-from croupier.run.progress import with_progress
 
 __all__ = ["Difference", "diff"]
 

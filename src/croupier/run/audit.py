@@ -14,9 +14,9 @@ from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.policies import FewIds, Tail
+from croupier.core.progress import with_progress
 from croupier.errors import BadArgument, NoInverse
 from croupier.run.program import Program
-from croupier.run.progress import with_progress
 from croupier.run.walk import walk
 
 __all__ = ["Skip", "checked_ids", "dealt_before", "pass_over", "place_of"]

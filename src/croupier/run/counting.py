@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from croupier.core.cursor import Cursor
+from croupier.core.progress import with_progress
 from croupier.run.program import Program
-from croupier.run.progress import with_progress
 from croupier.run.walk import Span, even_end, spans_of, walk
 
 __all__ = ["count_batches", "count_steps"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from croupier.run import progress
-from croupier.run.progress import with_progress
+from croupier.core import progress
+from croupier.core.progress import with_progress
 
 
 def test_it_is_silent_at_first_and_then_counts(monkeypatch, capsys):
