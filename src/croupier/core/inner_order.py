@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.chain import Chain
+from croupier.core.key import Key
 from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
+from croupier.core.table import Table
 from croupier.errors import BadArgument, NoInverse
 
 __all__ = [
     "check_inner_order",
     "check_same_columns",
+    "checked_orders",
+    "inside_list",
+    "inside_view",
     "join_parts",
     "may_repeat",
     "plan_inner",
     "position_inner",
     "prepare_inner",
+    "prepare_on_view",
+    "prepare_orders",
     "prepares_per_epoch",
 ]
 
@@ -121,3 +128,46 @@ def join_parts(batches: Batches, parts: list[tuple[Int64, Batches]]) -> Batches:
             columns[name][places] = values
     ledgers = [part.ledger for _, part in parts]
     return batches.with_indices(ids, **columns).with_ledger(*ledgers)
+
+
+# Orders in a list: Concat, Interleave.
+
+
+def checked_orders(orders: Any, name: str) -> tuple[Order, ...]:
+    """A list of orders as a tuple, each one that can be part of an order."""
+    listed = cast("Sequence[Order]", orders)
+    if not isinstance(orders, (list, tuple)) or not listed:
+        raise BadArgument("orders", "be a list of orders", listed, f"write {name}([first, second])")
+    for place, order in enumerate(listed):
+        check_inner_order(f"orders[{place}]", order)
+    return tuple(listed)
+
+
+def prepare_orders(orders: Sequence[Order], table: Table, key: Key, epoch: int) -> Prepared:
+    """What each order of a list prepares for an epoch, by its place; all must give the same columns."""
+    contexts: list[Context] = []
+    for place, order in enumerate(orders):
+        context = Context(table, key.child(place, order.name))
+        contexts.append(replace(context, prepared=prepare_inner(order, context, [epoch])))
+    check_same_columns(orders, contexts, [epoch] * len(contexts))
+    return {str(place): context.prepared for place, context in enumerate(contexts)}
+
+
+def inside_list(orders: Sequence[Order], place: int, context: Context) -> Context:
+    """The context of one order of a list, for :func:`plan_inner` and :func:`position_inner`."""
+    key = context.key.child(place, orders[place].name)
+    return replace(context, key=key, prepared=context.prepared[str(place)])
+
+
+# One order on a view of the table: Subset, Exclude.
+
+
+def prepare_on_view(order: Order, view: Table, key: Key, epoch: int) -> Prepared:
+    """The view, and what the order prepares on it."""
+    return {"table": view, "order": prepare_inner(order, Context(view, key.child(order.name)), [epoch])}
+
+
+def inside_view(order: Order, context: Context) -> Context:
+    """The context of the order on its view."""
+    prepared = context.prepared
+    return replace(context, table=prepared["table"], key=context.key.child(order.name), prepared=prepared["order"])

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import (
-    check_inner_order,
-    check_same_columns,
+    checked_orders,
+    inside_list,
     join_parts,
     plan_inner,
     position_inner,
-    prepare_inner,
+    prepare_orders,
     prepares_per_epoch,
 )
 from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument
 
 __all__ = ["Concat"]
 
@@ -50,11 +49,7 @@ class Concat:
     name: str = "concat"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.orders, (list, tuple)) or not self.orders:
-            raise BadArgument("orders", "be a list of orders", self.orders, "write Concat([first, second])")
-        for place, order in enumerate(self.orders):
-            check_inner_order(f"orders[{place}]", order)
-        object.__setattr__(self, "orders", tuple(self.orders))
+        object.__setattr__(self, "orders", checked_orders(self.orders, "Concat"))
 
     @property
     def prepared_per_epoch(self) -> bool:
@@ -72,12 +67,7 @@ class Concat:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """What each order prepares."""
-        contexts: list[Context] = []
-        for place, order in enumerate(self.orders):
-            context = Context(table, key.child(place, order.name))
-            contexts.append(replace(context, prepared=prepare_inner(order, context, [epoch])))
-        check_same_columns(self.orders, contexts, [epoch] * len(contexts))
-        return {str(place): context.prepared for place, context in enumerate(contexts)}
+        return prepare_orders(self.orders, table, key, epoch)
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids: each order plans its stretch."""
@@ -85,7 +75,7 @@ class Concat:
         for place, order, start, stop in self._stretches(context):
             here = np.flatnonzero((batches.indices >= start) & (batches.indices < stop))
             if here.size:
-                inside = self._inside(context, place, order)
+                inside = inside_list(self.orders, place, context)
                 parts.append((here, plan_inner(order, batches.indices[here] - start, inside, context.epoch)))
         return join_parts(batches, parts)
 
@@ -93,7 +83,7 @@ class Concat:
         """Where in this epoch each id comes first; -1 where it does not."""
         positions = np.full(ids.size, -1, dtype=np.int64)
         for place, order, start, _ in self._stretches(context):
-            here = position_inner(order, ids, self._inside(context, place, order), context.epoch)
+            here = position_inner(order, ids, inside_list(self.orders, place, context), context.epoch)
             positions = np.where((positions < 0) & (here >= 0), start + here, positions)
         return positions
 
@@ -101,6 +91,3 @@ class Concat:
         sizes = [order.epoch_size(context.table, context.epoch) for order in self.orders]
         stops = np.cumsum(sizes).tolist()
         return [(place, self.orders[place], stops[place] - size, stops[place]) for place, size in enumerate(sizes)]
-
-    def _inside(self, context: Context, place: int, order: Order) -> Context:
-        return replace(context, key=context.key.child(place, order.name), prepared=context.prepared[str(place)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import (
     check_inner_order,
+    inside_view,
     may_repeat,
     plan_inner,
     position_inner,
-    prepare_inner,
+    prepare_on_view,
     prepares_per_epoch,
 )
 from croupier.core.key import Key
@@ -83,12 +84,11 @@ class Exclude:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The table without these rows, and what the order inside prepares for it."""
-        view = self._view(table)
-        return {"table": view, "order": prepare_inner(self.order, Context(view, key.child(self.order.name)), [epoch])}
+        return prepare_on_view(self.order, self._view(table), key, epoch)
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids: each id moves up by the excluded rows before it."""
-        inner = plan_inner(self.order, batches.indices, self._inside(context), context.epoch)
+        inner = plan_inner(self.order, batches.indices, inside_view(self.order, context), context.epoch)
         rows: Any = self.rows
         kept_before: Int64 = np.asarray(rows - np.arange(rows.size), np.int64)  # kept rows before each excluded one
         ids = inner.indices + np.searchsorted(kept_before, inner.indices, side="right")
@@ -99,14 +99,10 @@ class Exclude:
         rows: Any = self.rows
         before = np.searchsorted(rows, ids)
         found = ~np.isin(ids, rows)
-        positions = position_inner(self.order, np.where(found, ids - before, 0), self._inside(context), context.epoch)
-        return np.where(found, positions, -1)
-
-    def _inside(self, context: Context) -> Context:
-        prepared = context.prepared
-        return replace(
-            context, table=prepared["table"], key=context.key.child(self.order.name), prepared=prepared["order"]
+        positions = position_inner(
+            self.order, np.where(found, ids - before, 0), inside_view(self.order, context), context.epoch
         )
+        return np.where(found, positions, -1)
 
     def _view(self, table: Table) -> Table:
         rows: Any = self.rows

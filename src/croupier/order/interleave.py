@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import (
-    check_inner_order,
-    check_same_columns,
+    checked_orders,
+    inside_list,
     join_parts,
     plan_inner,
     position_inner,
-    prepare_inner,
+    prepare_orders,
     prepares_per_epoch,
 )
 from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument
 
 __all__ = ["Interleave"]
 
@@ -49,11 +48,7 @@ class Interleave:
     name: str = "interleave"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.orders, (list, tuple)) or not self.orders:
-            raise BadArgument("orders", "be a list of orders", self.orders, "write Interleave([first, second])")
-        for place, order in enumerate(self.orders):
-            check_inner_order(f"orders[{place}]", order)
-        object.__setattr__(self, "orders", tuple(self.orders))
+        object.__setattr__(self, "orders", checked_orders(self.orders, "Interleave"))
 
     @property
     def prepared_per_epoch(self) -> bool:
@@ -71,12 +66,7 @@ class Interleave:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """What each order prepares."""
-        contexts: list[Context] = []
-        for place, order in enumerate(self.orders):
-            context = Context(table, key.child(place, order.name))
-            contexts.append(replace(context, prepared=prepare_inner(order, context, [epoch])))
-        check_same_columns(self.orders, contexts, [epoch] * len(contexts))
-        return {str(place): context.prepared for place, context in enumerate(contexts)}
+        return prepare_orders(self.orders, table, key, epoch)
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids: whose turn it is, and which turn."""
@@ -86,7 +76,7 @@ class Interleave:
         for place, order in enumerate(self.orders):
             here = np.flatnonzero(whose == place)
             if here.size:
-                inside = self._inside(context, place)
+                inside = inside_list(self.orders, place, context)
                 parts.append((here, plan_inner(order, turn[here], inside, context.epoch)))
         return join_parts(batches, parts)
 
@@ -95,17 +85,13 @@ class Interleave:
         turns = _Turns(self._sizes(context))
         positions = np.full(ids.size, -1, dtype=np.int64)
         for place, order in enumerate(self.orders):
-            turn = position_inner(order, ids, self._inside(context, place), context.epoch)
+            turn = position_inner(order, ids, inside_list(self.orders, place, context), context.epoch)
             here = np.where(turn >= 0, turns.positions(place, np.maximum(turn, 0)), -1)
             positions = np.where((positions < 0) | ((here >= 0) & (here < positions)), here, positions)
         return positions
 
     def _sizes(self, context: Context) -> list[int]:
         return [order.epoch_size(context.table, context.epoch) for order in self.orders]
-
-    def _inside(self, context: Context, place: int) -> Context:
-        order = self.orders[place]
-        return replace(context, key=context.key.child(place, order.name), prepared=context.prepared[str(place)])
 
 
 class _Turns:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,10 +12,11 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64
 from croupier.core.inner_order import (
     check_inner_order,
+    inside_view,
     may_repeat,
     plan_inner,
     position_inner,
-    prepare_inner,
+    prepare_on_view,
     prepares_per_epoch,
 )
 from croupier.core.key import Key
@@ -72,12 +73,11 @@ class Subset:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The table of these rows, and what the order inside prepares for it."""
-        view = self._view(table)
-        return {"table": view, "order": prepare_inner(self.order, Context(view, key.child(self.order.name)), [epoch])}
+        return prepare_on_view(self.order, self._view(table), key, epoch)
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
-        inner = plan_inner(self.order, batches.indices, self._inside(context), context.epoch)
+        inner = plan_inner(self.order, batches.indices, inside_view(self.order, context), context.epoch)
         rows: Any = self.rows
         ids = inner.indices + rows.start if isinstance(rows, range) else rows[inner.indices]
         return batches.with_indices(ids, **inner.columns).with_ledger(inner.ledger)
@@ -91,14 +91,10 @@ class Subset:
             by_id = np.argsort(rows, kind="stable")
             place = by_id[np.minimum(np.searchsorted(rows, ids, sorter=by_id), rows.size - 1)]
             found = rows[place] == ids
-        positions = position_inner(self.order, np.where(found, place, 0), self._inside(context), context.epoch)
-        return np.where(found, positions, -1)
-
-    def _inside(self, context: Context) -> Context:
-        prepared = context.prepared
-        return replace(
-            context, table=prepared["table"], key=context.key.child(self.order.name), prepared=prepared["order"]
+        positions = position_inner(
+            self.order, np.where(found, place, 0), inside_view(self.order, context), context.epoch
         )
+        return np.where(found, positions, -1)
 
     def _view(self, table: Table) -> Table:
         rows: Any = self.rows
