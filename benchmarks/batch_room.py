@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import batch_lanes, batch_quality, peers
+from benchmarks import batch_lanes, batch_packing, batch_quality, peers
 from benchmarks.batch_quality import CONTROL, LHOTSE
 from benchmarks.harness import OURS, Reach, Row, interleaved, row, seconds
 from benchmarks.lengths import Int32, lognormal_lengths
@@ -20,6 +20,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from _speed(lengths, repetitions=3 if quick else 5)
     yield from batch_quality.rows(quick=quick)
     yield from batch_lanes.rows(quick=quick)
+    yield from batch_packing.rows(quick=quick)
 
 
 def _speed(lengths: Int32, *, repetitions: int) -> Iterator[Row]:

@@ -190,3 +190,39 @@ def _greedy(weights: np.ndarray, draws: int) -> np.ndarray:
 def megatron_sources(shares: Any, draws: int) -> np.ndarray:
     """The rule of Megatron-LM's build_blending_indices: the source that lags most behind its share."""
     return _greedy(np.asarray(shares, float), draws)
+
+
+def trl_packs(lengths: np.ndarray, capacity: int) -> int:
+    """How many packs TRL's pack_dataset makes, from rows of token ids as it takes them."""
+    import pyarrow as pa
+    from datasets import Dataset, disable_progress_bars
+    from trl.data_utils import pack_dataset
+
+    disable_progress_bars()
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    tokens = pa.array(np.zeros(int(offsets[-1]), np.int8))
+    rows = pa.LargeListArray.from_arrays(pa.array(offsets), tokens)
+    return len(pack_dataset(Dataset(pa.table({"input_ids": rows})), capacity, strategy="bfd"))
+
+
+@numba.njit(cache=True)
+def _first_fit(lengths: np.ndarray, capacity: int, group: int) -> int:
+    packs = 0
+    for begin in range(0, lengths.size, group):
+        rooms = np.empty(group, np.int64)
+        open_packs = 0
+        for i in range(begin, min(begin + group, lengths.size)):
+            for pack in range(open_packs):
+                if rooms[pack] >= lengths[i]:
+                    rooms[pack] -= lengths[i]
+                    break
+            else:
+                rooms[open_packs] = capacity - lengths[i]
+                open_packs += 1
+        packs += open_packs
+    return packs
+
+
+def first_fit_packs(lengths: np.ndarray, capacity: int) -> int:
+    """The rule of axolotl's MultipackBatchSampler: in the order given, into the first pack with room."""
+    return _first_fit(lengths, capacity, 100_000)

@@ -33,3 +33,10 @@ def test_recipes_of_sources_hold_their_shares():
     assert classes == 0.5
     mixed = cr.preview(recipes.mixed("source", {"short": 3, "long": 1}, 1000), table, seed=0)
     assert mixed.sources[0].dealt == pytest.approx(0.75, abs=0.01)
+
+
+def test_packed_documents_lose_nothing():
+    packs = cr.Dealer(recipes.packed(64), TABLE, seed=0)
+    pieces = [(i, s, n) for d in packs for i, s, n in zip(d, d.columns["start"], d.columns["length"], strict=True)]
+    assert sum(n for _, _, n in pieces) == TABLE.column("length").sum()
+    assert len({(i, s) for i, s, _ in pieces}) == len(pieces)

@@ -6,16 +6,17 @@ from typing import Any
 
 from croupier.batch.fixed_size import FixedSize
 from croupier.batch.length_buckets import LengthBuckets
+from croupier.batch.pack import Pack
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.chain import Chain, chain
-from croupier.core.policies import Tail
+from croupier.core.policies import Tail, TooLong
 from croupier.order.class_balanced import ClassBalanced
 from croupier.order.evaluation import Evaluation
 from croupier.order.mixture import Mixture
 from croupier.order.shuffle import Shuffle
 
-__all__ = ["bucketed", "class_balanced", "evaluation", "length_grouped", "mixed", "shuffled"]
+__all__ = ["bucketed", "class_balanced", "evaluation", "length_grouped", "mixed", "packed", "shuffled"]
 
 
 def shuffled(batch_size: int, *, drop_last: bool = False) -> Chain:
@@ -72,6 +73,17 @@ def mixed(source: str, shares: Any, max_tokens: int, *, window_ids: int = 2**14,
     """
     mixture = Mixture(source, shares, unit=length)
     return chain(mixture, SortedWindows(window_ids, length=length), TokenBudget(max_tokens, length=length))
+
+
+def packed(max_tokens: int, *, length: str = "length") -> Chain:
+    """Whole documents end to end in packs of one capacity; what is longer comes in pieces. See ``torch.packed``.
+
+    Examples
+    --------
+    >>> [stage.name for stage in packed(8192).stages]
+    ['shuffle', 'pack']
+    """
+    return chain(Shuffle(), Pack(max_tokens, too_long=TooLong.SPLIT, length=length))
 
 
 def evaluation(batch_size: int, *, world_size: int = 1) -> Chain:

@@ -64,3 +64,17 @@ def test_what_is_left_of_an_epoch_counts_its_own_passes():
         next(deals)
     left = cr.preview(plan, TABLE, seed=0, resume=dealer.state_dict())
     assert sum(source.passes * source.rows for source in left.sources) == pytest.approx(100)
+
+
+def test_a_mixture_of_some_rows_is_found_inside():
+    some = np.flatnonzero(np.arange(1000) % 10)
+    for order in (
+        cr.Exclude(cr.Mixture("source", cr.Uniform()), range(0, 1000, 10)),
+        cr.Subset(cr.chain(cr.Mixture("source", cr.Uniform()), name="inner"), some),
+        cr.Subset(cr.Exclude(cr.Mixture("source", cr.Uniform(), unit="length"), range(3)), range(900)),
+    ):
+        web, code = sorted(preview(order).sources, key=lambda source: -source.rows)
+        assert (web.name, code.name) == ("web", "code")
+        assert web.rows in (720, 797)
+        assert web.dealt == pytest.approx(0.5, abs=0.02)
+        assert web.asked == (0.5, 0.5)

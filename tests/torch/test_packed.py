@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 import croupier as cr
 from croupier.errors import BadArgument
-from croupier.torch import BatchSampler, Loader, WithFacts, packed
+from croupier.torch import BatchSampler, Loader, WithFacts, packed, packed_rows
 
 LENGTHS = [7, 1, 12, 5, 3]
 
@@ -127,3 +128,41 @@ def test_bad_sequences_are_refused():
         packed([torch.ones(0)])
     with pytest.raises(BadArgument, match=r"sequences must be at least one, got 'none'"):
         packed([])
+
+
+def test_rows_of_packs_attend_as_each_sequence_alone():
+    samples = [(torch.arange(4) + 1, 0), (torch.arange(3) + 5, 0), (torch.arange(6) + 1, 1)]
+    batch = packed_rows(samples, max_tokens=8)
+    query, key, value = (torch.cat([tensor[:, :, :8], tensor[:, :, 8:16]]) for tensor in projections(16))
+    out = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=batch.mask())
+    for row, bounds in ((0, [0, 4, 7]), (1, [0, 6])):
+        for low, high in pairwise(bounds):
+            alone = [tensor[row : row + 1, :, low:high] for tensor in (query, key, value)]
+            expected = torch.nn.functional.scaled_dot_product_attention(*alone, is_causal=True)
+            assert torch.allclose(out[row : row + 1, :, low:high], expected, atol=1e-12)
+    assert torch.isfinite(out).all(), "padding attends to itself"
+    assert batch.labels().tolist() == [[-100, 2, 3, 4, -100, 6, 7, -100], [-100, 2, 3, 4, 5, 6, -100, -100]]
+    assert batch.position_ids.tolist() == [[0, 1, 2, 3, 0, 1, 2, 0], [0, 1, 2, 3, 4, 5, 0, 0]]
+
+
+class Rows(Texts):
+    def __getitem__(self, row):
+        return 1000 * int(row) + torch.arange(self.lengths[row]), row.facts["pack"]
+
+
+def test_a_loader_of_rows_of_packs():
+    lengths = np.random.default_rng(0).integers(1, 30, 60)
+    plan = cr.chain(cr.Shuffle(), cr.Pack(32, packs=4))
+    loader = Loader(
+        WithFacts(Rows(lengths)), BatchSampler(plan, cr.Table(length=lengths), seed=0),
+        collate_fn=partial(packed_rows, max_tokens=32, padding=-1),
+    )  # fmt: skip
+    seen = []
+    for batch in loader:
+        assert batch.tokens.shape[1] == 32
+        assert len(batch.tokens) <= 4
+        assert ((batch.tokens >= 0) == (batch.sequence_ids > 0)).all()
+        seen += batch.tokens[batch.sequence_ids > 0].tolist()
+    assert sorted(seen) == [1000 * i + t for i, length in enumerate(lengths) for t in range(length)]
+    with pytest.raises(BadArgument, match=r"max_tokens must be at least the 3 tokens of a pack, got 2; pass that of"):
+        packed_rows([(torch.arange(3), 0)], max_tokens=2)

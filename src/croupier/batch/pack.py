@@ -104,25 +104,28 @@ class Pack:
         lengths: Int64 = batches.columns[self.length]
         pack_of = pack_best_fit(lengths, batches.offsets, self.max_tokens)
         packs = int(pack_of.max()) + 1 if pack_of.size else 0
-        places = self._places(lengths, pack_of, packs, context.segment_key)[pack_of]
+        if not packs:
+            return replace(batches, interchangeable=True)
         # By incoming batch, then by the pack's place; within a pack the ids keep their random order.
-        walls = np.repeat(np.arange(len(batches)), batches.sizes)
-        rows = np.lexsort((places, walls))
-        starts = np.flatnonzero(np.diff(pack_of[rows], prepend=-1))
-        numbers = _numbers_within(walls[rows][starts])
+        walls = np.empty(packs, dtype=np.int64)
+        walls[pack_of] = np.repeat(np.arange(len(batches)), batches.sizes)
+        order = np.lexsort((self._places(lengths, pack_of, packs, context.segment_key), walls))
+        turns = np.empty(packs, dtype=np.int64)
+        turns[order] = np.arange(packs)
+        rows = np.argsort(turns[pack_of], kind="stable")
+        ends = np.cumsum(np.bincount(pack_of, minlength=packs)[order])
+        starts = np.append(0, ends[:-1])
+        numbers = _numbers_within(walls[order])
         offsets = np.append(starts[numbers % self.packs == 0], rows.size)
-        if not rows.size:
-            offsets = np.zeros(1, np.int64)
         packed = replace(batches.take(rows, offsets), interchangeable=True)
         if self.packs == 1:
             return packed
-        sizes = np.diff(np.append(starts, rows.size))
-        return packed.with_columns(pack=np.repeat(numbers % self.packs, sizes).astype(np.int32))
+        return packed.with_columns(pack=np.repeat(numbers % self.packs, ends - starts).astype(np.int32))
 
     def _places(self, lengths: Int64, pack_of: Int64, packs: int, key: Key) -> Int64:
         """In which order the packs are dealt: at random, or by their cost."""
         if not self.equal_cost:
-            return shuffled(np.arange(packs), packs, key) if packs else np.empty(0, np.int64)
+            return shuffled(np.arange(packs), packs, key)
         costs = np.zeros(packs, dtype=np.int64)
         np.add.at(costs, pack_of, lengths * lengths)
         places = np.empty(packs, dtype=np.int64)

@@ -19,6 +19,7 @@ __all__ = [
     "check_inner_order",
     "check_same_columns",
     "checked_orders",
+    "inside",
     "inside_list",
     "inside_view",
     "join_parts",
@@ -58,7 +59,8 @@ def prepare_inner(order: Order, context: Context, epochs: Iterable[int]) -> Prep
     return {str(epoch): order.prepare(context.table, context.key, epoch) for epoch in epochs}
 
 
-def _inside(context: Context, epoch: int) -> Context:
+def inside(context: Context, epoch: int) -> Context:
+    """The context in which an order plans one of its epochs, from its own as :func:`prepare_inner` left it."""
     prepared = context.prepared.get("run", context.prepared.get(str(epoch), {}))
     return replace(context, epoch=epoch, prepared=prepared)
 
@@ -68,9 +70,9 @@ def plan_inner(order: Order, positions: Int64, context: Context, epoch: int) -> 
 
     ``context`` is the order's own: its table, its key, and what :func:`prepare_inner` returned.
     """
-    inside, batches = _inside(context, epoch), Batches.of(positions)
-    first = order.order(batches, inside) if isinstance(order, Chain) else order.plan(batches, inside)
-    planned = order.regroup(first, inside) if isinstance(order, Chain) else first
+    within, batches = inside(context, epoch), Batches.of(positions)
+    first = order.order(batches, within) if isinstance(order, Chain) else order.plan(batches, within)
+    planned = order.regroup(first, within) if isinstance(order, Chain) else first
     is_kept = len(planned) == 1 and np.array_equal(planned.indices, first.indices)
     if not is_kept or planned.indices.size != positions.size or planned.interchangeable:
         raise BadArgument(
@@ -107,8 +109,8 @@ def position_inner(order: Order, ids: Int64, context: Context, epoch: int) -> In
     inverse = getattr(order.stages[0] if isinstance(order, Chain) else order, "position_of", None)
     if inverse is None:
         raise NoInverse(order)
-    inside = _inside(context, epoch)
-    return inverse(ids, inside.child(order.stages[0].name) if isinstance(order, Chain) else inside)
+    within = inside(context, epoch)
+    return inverse(ids, within.child(order.stages[0].name) if isinstance(order, Chain) else within)
 
 
 def join_parts(batches: Batches, parts: list[tuple[Int64, Batches]]) -> Batches:

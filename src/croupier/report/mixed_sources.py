@@ -8,9 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64, concatenate
+from croupier.core.chain import Chain
 from croupier.core.cursor import Cursor
 from croupier.core.facts import gathered_lengths
+from croupier.core.inner_order import inside, inside_view
+from croupier.core.stage import Context, Stage
 from croupier.core.table import Table
+from croupier.order.exclude import Exclude
+from croupier.order.subset import Subset
 from croupier.report.figures import SourceFigures
 from croupier.run.program import Program
 from croupier.run.walk import Step
@@ -44,18 +49,16 @@ def sources_of(program: Program, steps: list[Step], cursor: Cursor, left: int) -
 
     ``left`` ids are still to be dealt from the cursor on, of which these steps are all or a sample.
     """
-    path, order = program.plan.leaves()[0]
+    order, context = _innermost(program, cursor.epoch)
     if not isinstance(order, Mixing):
         return ()
-    table, context = program.table, program.context(cursor.epoch)
-    for part in path:
-        context = context.child(part)
+    table = context.table
     sizes: Int64 = context.prepared["sizes"]
     batches = concatenate([step.batches for step in steps])
     codes, names = batches.columns["source"], order.source_names(table)
     amounts = np.ones(codes.size)
     if order.unit is not None:
-        amounts = gathered_lengths(table, order.unit, batches.indices).astype(np.float64)
+        amounts = gathered_lengths(program.table, order.unit, batches.indices).astype(np.float64)
     dealt = np.bincount(codes, weights=amounts, minlength=sizes.size)
     samples = np.bincount(codes, minlength=sizes.size) * (max(1.0, left / codes.size))
     last = program.epochs.ids_before(cursor.epoch + 1) - 1
@@ -74,6 +77,20 @@ def sources_of(program: Program, steps: list[Step], cursor: Cursor, left: int) -
         )
         for place, source in enumerate(largest.tolist())
     )
+
+
+def _innermost(program: Program, epoch: int) -> tuple[Stage, Context]:
+    """The order at the front of the plan, inside any subset of the rows, with its context."""
+    path, order = program.plan.leaves()[0]
+    context = program.context(epoch)
+    for part in path:
+        context = context.child(part)
+    while isinstance(order, (Subset, Exclude)):
+        context = inside(inside_view(order.order, context), epoch)
+        order = order.order
+        while isinstance(order, Chain):
+            order, context = order.stages[0], context.child(order.stages[0].name)
+    return order, context
 
 
 def _in_batches(

@@ -4,7 +4,7 @@ from croupier.run.deal import Deal
 from croupier.torch.batch_sampler import BatchSampler
 from croupier.torch.distributed_sampler_order import CutByRank, DistributedSamplerOrder
 from croupier.torch.loader import Loader
-from croupier.torch.packed import Packed, packed
+from croupier.torch.packed import Packed, PackedRows, packed, packed_rows
 from croupier.torch.with_facts import Row, WithFacts
 
 __all__ = [
@@ -14,7 +14,9 @@ __all__ = [
     "DistributedSamplerOrder",
     "Loader",
     "Packed",
+    "PackedRows",
     "Row",
     "WithFacts",
     "packed",
+    "packed_rows",
 ]

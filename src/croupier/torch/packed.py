@@ -9,7 +9,7 @@ import torch
 
 from croupier.errors import BadArgument
 
-__all__ = ["Packed", "packed"]
+__all__ = ["Packed", "PackedRows", "packed", "packed_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +102,71 @@ def packed(sequences: Sequence[torch.Tensor]) -> Packed:
         position_ids=torch.cat([torch.arange(length) for length in lengths]),
         cu_seqlens=torch.tensor([0, *lengths]).cumsum(0).to(torch.int32),
         max_seqlen=max(lengths),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PackedRows:
+    """Packs as the rows of a rectangle, padded at their ends.
+
+    Attributes
+    ----------
+    tokens : Tensor of shape (rows, max_tokens)
+    position_ids : int64 tensor of shape (rows, max_tokens)
+        0, 1, 2... anew for each sequence; 0 for padding.
+    sequence_ids : int64 tensor of shape (rows, max_tokens)
+        1, 2, 3... within a row; 0 for padding.
+    """
+
+    tokens: torch.Tensor
+    position_ids: torch.Tensor
+    sequence_ids: torch.Tensor
+
+    def mask(self, *, causal: bool = True) -> torch.Tensor:
+        """Which token may attend to which, bool of shape (rows, 1, max_tokens, max_tokens).
+
+        Padding attends to itself, so that no row of the softmax is empty; ignore what comes of it.
+        """
+        same = self.sequence_ids[:, None, :, None] == self.sequence_ids[:, None, None, :]
+        return same.tril() if causal else same
+
+    def labels(self, ignored: int = -100) -> torch.Tensor:
+        """The tokens, with padding and the first of each sequence ignored, for models that shift labels themselves."""
+        return self.tokens.masked_fill((self.position_ids == 0) | (self.sequence_ids == 0), ignored)
+
+
+def packed_rows(samples: Sequence[tuple[torch.Tensor, int]], *, max_tokens: int, padding: int = 0) -> PackedRows:
+    """Lay packs out as rows of one length: the ``collate_fn`` for ``Pack(max_tokens, packs=rows)``.
+
+    Parameters
+    ----------
+    samples : sequence of (tokens of shape (length,), pack)
+        The pack is ``index.facts["pack"]`` in the dataset (see :class:`WithFacts`).
+    max_tokens : int
+        As given to ``Pack``; write ``functools.partial(packed_rows, max_tokens=...)``.
+    padding : int
+        The token of padding.
+
+    Examples
+    --------
+    >>> samples = [(torch.tensor([5, 6]), 0), (torch.tensor([7]), 0), (torch.tensor([8, 9, 4]), 1)]
+    >>> batch = packed_rows(samples, max_tokens=4)
+    >>> batch.tokens.tolist(), batch.sequence_ids.tolist()
+    ([[5, 6, 7, 0], [8, 9, 4, 0]], [[1, 1, 2, 0], [1, 1, 1, 0]])
+    """
+    rows: dict[int, list[torch.Tensor]] = {}
+    for tokens, pack in samples:
+        rows.setdefault(int(pack), []).append(tokens)
+    joined = [packed(rows[pack]) for pack in sorted(rows)]
+    longest = max(len(row.tokens) for row in joined)
+    if longest > max_tokens:
+        raise BadArgument("max_tokens", f"be at least the {longest} tokens of a pack", max_tokens, "pass that of Pack")
+
+    def padded(values: Sequence[torch.Tensor], fill: int) -> torch.Tensor:
+        return torch.stack([torch.nn.functional.pad(row, (0, max_tokens - len(row)), value=fill) for row in values])
+
+    return PackedRows(
+        tokens=padded([row.tokens for row in joined], padding),
+        position_ids=padded([row.position_ids for row in joined], 0),
+        sequence_ids=padded([row.sequence_ids + 1 for row in joined], 0),
     )
