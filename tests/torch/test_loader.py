@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from torchdata.stateful_dataloader import StatefulDataLoader
 
 import croupier as cr
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, BadState
 from croupier.torch import BatchSampler, Loader, WithFacts
 from torch_children import ROWS, Facts, Squares
 
@@ -240,3 +240,24 @@ def test_columns_come_as_tensors_of_the_batch_received_last():
         assert loader.column("importance_weight", 1.0).tolist() == [1.0, 1.0]
     with pytest.raises(BadArgument, match=r"name must be a column of the plan: .*'source'.*, got 'wieght'; or pass a"):
         loader.column("wieght")
+
+
+def test_a_change_of_shares_in_the_middle_of_a_run_is_named_and_taken():
+    table = cr.Table(source=np.array([0] * 80 + [1] * 20))
+
+    def loader(shares):
+        plan = cr.chain(cr.Mixture("source", shares), cr.FixedSize(10))
+        return Loader(list(range(100)), BatchSampler(plan, table, seed=0))
+
+    before = loader(cr.Stages([(0, {"0": 1, "1": 1})]))
+    batches = iter(before)
+    seen = torch.cat([next(batches) for _ in range(3)])
+    after = loader(cr.Stages([(0, {"0": 1, "1": 1}), (30, {"0": 1, "1": 0})]))
+    with pytest.raises(BadState, match=r"accept=\['plan.stages\[0\].shares.changes'\]"):
+        after.load_state_dict(before.state_dict())
+    after.load_state_dict(before.state_dict(), accept=["plan.stages[0].shares"])
+    rest = torch.cat(list(after))
+    assert int((seen >= 80).sum()) == 15
+    assert int((rest >= 80).sum()) == 0
+    assert len(rest) == 70
+    assert after.dealer.cursor.epoch == 1

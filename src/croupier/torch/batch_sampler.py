@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -101,9 +101,12 @@ class BatchSampler(Sampler[list[int]]):
         """Where the run stands; loads with ``torch.load(weights_only=True)``."""
         return _map_leaves(self.dealer.state_dict(), _to_tensor, np.ndarray)
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where the state was taken, on this number of ranks; raises ``BadState`` where it does not belong."""
-        self.dealer.load_state_dict(_map_leaves(state, _to_array, torch.Tensor))
+    def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
+        """Go on where the state was taken, on this number of ranks; raises ``BadState`` where it does not belong.
+
+        ``accept`` names settings that may differ from those it was saved with, as the refusal names them.
+        """
+        self.dealer.load_state_dict(_map_leaves(state, _to_array, torch.Tensor), accept=accept)
 
 
 def _map_leaves(value: Any, convert: Callable[[Any], Any], kind: type) -> Any:

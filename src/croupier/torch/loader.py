@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -140,9 +140,9 @@ class Loader:
         """The state after the batch the loop received last."""
         return self.batch_sampler.state_dict()
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where the state was taken, on this number of ranks and workers."""
-        self.batch_sampler.load_state_dict(state)
+    def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
+        """Go on where the state was taken, on this number of ranks and workers; ``accept`` as for BatchSampler."""
+        self.batch_sampler.load_state_dict(state, accept=accept)
 
 
 class _Feed:
