@@ -53,3 +53,10 @@ def test_packs_are_padded_to_their_capacity_and_have_one_shape():
         assert figures.shapes <= (2 if packs > 1 else 1), "a last batch may have fewer packs"
         assert figures.padding == pytest.approx(0.01, abs=0.01)
         assert figures.tokens_per_rank[2] == 100 * packs
+
+
+def test_packs_that_a_split_cuts_are_padded_as_its_shares():
+    table = cr.Table(length=np.full(64, 10))
+    figures = cr.preview(cr.chain(cr.Shuffle(), cr.Pack(160)), table, seed=0, world_size=4, split=cr.Balanced())
+    assert figures.padding == 0.0
+    assert figures.tokens_per_rank == (40, 40.0, 40)

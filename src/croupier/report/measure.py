@@ -56,6 +56,8 @@ class ShareCounts:
 def count_shares(program: Program, steps: Iterable[Step], world_size: int, multiple_of: int = 1) -> ShareCounts:
     """Count every share of these steps; lengths rounded up to a multiple as the plan's budget does."""
     pack_tokens = next((stage.max_tokens for _, stage in program.plan.leaves() if isinstance(stage, _Packing)), None)
+    if program.split.batches_per_step(2) == 1:
+        pack_tokens = None  # the split cuts packs into shares of its own, padded to their longest
     rows: list[tuple[int, int, int, int, int, int]] = []
     for number, step in enumerate(steps):
         lengths = None if program.length is None else step.batches.columns[program.length]
