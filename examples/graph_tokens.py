@@ -73,7 +73,10 @@ def standard_library() -> tuple[npt.NDArray[np.str_], npt.NDArray[np.bool_]]:
         imported = [alias.name for one in tree.body if isinstance(one, ast.Import) for alias in one.names]
         imported += [one.module or "" for one in tree.body if isinstance(one, ast.ImportFrom)]
         imports[node] = np.isin(names, imported) & (names != names[node])
-    edges, is_met = imports | imports.T, (imports | imports.T).any(axis=0)
+    edges = imports | imports.T
+    is_met = edges.sum(axis=0) == edges.sum(axis=0).max()  # what hangs together with the most connected modules
+    for _ in names:
+        is_met |= edges[is_met].any(axis=0)
     return names[is_met], edges[np.ix_(is_met, is_met)]
 
 
