@@ -102,7 +102,7 @@ class TrajectoryWeighted:
         returns = np.bincount(codes, weights=rewards, minlength=counts.size)
         scores: Float64 = returns.astype(np.float64)[there]
         if self.initial_state is not None:
-            scores = _advantages(scores, self._first_states(table, counts.size)[there])
+            scores = _advantages(scores, self._first_states(table, self.initial_state, counts.size)[there])
         spread = float(scores.max() - scores.min())
         normalised = (scores - scores.min()) / spread if spread else np.zeros(scores.size)
         # Relative to the best, so that nothing overflows; what would vanish keeps the least weight there is.
@@ -111,14 +111,13 @@ class TrajectoryWeighted:
         per_row = weights / np.maximum(counts, 1) if self.per_trajectory else weights
         return per_row[codes]
 
-    def _first_states(self, table: Table, trajectories: int) -> Float64:
-        assert self.initial_state is not None
-        states = table.column(self.initial_state)
+    def _first_states(self, table: Table, state: str, trajectories: int) -> Float64:
+        states = table.column(state)
         first: Int64 = np.full(trajectories, table.size - 1, dtype=np.int64)
         np.minimum.at(first, table.column(self.trajectory).astype(np.int64), np.arange(table.size))
         initial = states[first].reshape(trajectories, -1).astype(np.float64)
         if not np.isfinite(initial).all():
-            raise BadTable(self.initial_state, "be finite", "NaN or inf in a first state", "mend the states")
+            raise BadTable(state, "be finite", "NaN or inf in a first state", "mend the states")
         return initial
 
 
