@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.batches import Int64
+from croupier.core.batches import Batches, Int64
+from croupier.core.key import Key
 from croupier.core.progress import with_progress
 from croupier.core.table import Table
 from croupier.errors import BadTable
 from croupier.kernels.cumulative import guide_table, rows_at
+from croupier.kernels.mixing import draws_below
 
 __all__ = [
     "CumulativeWeights",
@@ -55,6 +57,12 @@ class CumulativeWeights:
         """The row that each point of [0, total) falls on, and the probability of that row in one draw."""
         rows, weights = rows_at(points, self.running, self.guide, self.shift)
         return rows, weights / self.total
+
+    def draw(self, batches: Batches, key: Key) -> Batches:
+        """Draw a row for each position, with replacement, by the hash of that position under the key."""
+        points = draws_below(key.bits, batches.indices, np.full(batches.indices.size, self.total))
+        ids, probability = self.rows_at(points)
+        return batches.with_indices(ids, **self.draw_columns(probability))
 
     def draw_columns(self, probability: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[Any]]:
         """The columns of weighted draws: the probability, and what makes a weighted mean that over drawable rows."""

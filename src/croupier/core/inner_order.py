@@ -84,11 +84,10 @@ def plan_inner(order: Order, positions: Int64, context: Context, epoch: int) -> 
 
 def check_same_columns(orders: Sequence[Order], contexts: Sequence[Context], epochs: Sequence[int]) -> None:
     """Refuse orders of different columns before the run: their first ids are planned for a look."""
-    first = np.zeros(1, dtype=np.int64)
-    columns = [
-        {name: (values.dtype, values.shape[1:]) for name, values in plan_inner(*each).columns.items()}
-        for each in zip(orders, [first] * len(orders), contexts, epochs, strict=True)
-    ]
+    columns: list[dict[str, Any]] = []
+    for order, context, epoch in zip(orders, contexts, epochs, strict=True):
+        first = plan_inner(order, np.zeros(1, dtype=np.int64), context, epoch)
+        columns.append({name: (values.dtype, values.shape[1:]) for name, values in first.columns.items()})
     for order, its in zip(orders, columns, strict=True):
         if its != columns[0]:
             raise BadArgument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,19 @@ class Observation:
 
     ids: Int64
     values: npt.NDArray[np.float32]
+
+    @classmethod
+    def last_of(cls, indices: Int64, signal: npt.NDArray[np.float32]) -> Self:
+        """The last value given for each id.
+
+        Examples
+        --------
+        >>> seen = Observation.last_of(np.array([3, 1, 3]), np.array([1, 2, 7], np.float32))
+        >>> seen.ids.tolist(), seen.values.tolist()
+        ([1, 3], [2.0, 7.0])
+        """
+        ids, from_the_end = np.unique(indices[::-1], return_index=True)
+        return cls(ids, signal[::-1][from_the_end].astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)

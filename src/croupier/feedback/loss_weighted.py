@@ -14,7 +14,6 @@ from croupier.core.cumulative_weights import from_whole_weights
 from croupier.core.stage import Context, Learned, Observation
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_fraction
-from croupier.kernels.mixing import draws_below
 
 __all__ = ["LossWeighted"]
 
@@ -83,10 +82,8 @@ class LossWeighted:
         """Positions to ids."""
         learned: Learned = context.learned
         sums = from_whole_weights(_whole_weights(learned.values, self.uniform_share))
-        points = draws_below(context.epoch_key.bits, batches.indices, np.full(batches.indices.size, sums.total))
-        ids, probability = sums.rows_at(points)
-        version = np.full(ids.size, learned.version, dtype=np.int64)
-        return batches.with_indices(ids, score_version=version, **sums.draw_columns(probability))
+        version = np.full(batches.indices.size, learned.version, dtype=np.int64)
+        return sums.draw(batches, context.epoch_key).with_columns(score_version=version)
 
     def check_signal(self, signal: npt.NDArray[np.float32]) -> None:
         """Refuse negative losses."""
@@ -95,8 +92,7 @@ class LossWeighted:
 
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
         """The last loss of each id is its score."""
-        ids, from_the_end = np.unique(indices[::-1], return_index=True)
-        return Observation(ids, signal[::-1][from_the_end].astype(np.float32))
+        return Observation.last_of(indices, signal)
 
 
 def _whole_weights(losses: npt.NDArray[np.float32], uniform_share: float) -> Int64:

@@ -22,10 +22,9 @@ import numpy.typing as npt
 from croupier.kernels.jit import Kernel
 from croupier.kernels.mixing import GOLDEN, draws, mixed
 
-__all__ = ["LARGEST_CYCLE", "ShareTree", "count_sources", "draw_sources", "find_positions", "share_tree"]
+__all__ = ["ShareTree", "count_sources", "draw_sources", "find_positions", "share_tree"]
 
 Int64 = npt.NDArray[np.int64]
-LARGEST_CYCLE = 2**30
 LARGEST_POSITION = 2**62
 
 _HALF = np.uint64(32)

@@ -14,7 +14,6 @@ from croupier.core.key import Key
 from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
-from croupier.kernels.mixing import draws_below
 
 __all__ = ["LiveWeighted"]
 
@@ -91,10 +90,8 @@ class LiveWeighted:
         """Positions to ids."""
         learned: Learned = context.learned
         sums = self._sums(context.table, learned.values)
-        points = draws_below(context.epoch_key.bits, batches.indices, np.full(batches.indices.size, sums.total))
-        ids, probability = sums.rows_at(points)
-        version = np.full(ids.size, learned.version, dtype=np.int64)
-        return batches.with_indices(ids, score_version=version, **sums.draw_columns(probability))
+        version = np.full(batches.indices.size, learned.version, dtype=np.int64)
+        return sums.draw(batches, context.epoch_key).with_columns(score_version=version)
 
     def check_signal(self, signal: npt.NDArray[np.float32]) -> None:
         """Refuse negative weights."""
@@ -103,8 +100,7 @@ class LiveWeighted:
 
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
         """The last weight set for each id."""
-        ids, from_the_end = np.unique(indices[::-1], return_index=True)
-        return Observation(ids, signal[::-1][from_the_end].astype(np.float32))
+        return Observation.last_of(indices, signal)
 
     def _sums(self, table: Table, scores: npt.NDArray[np.float32]) -> CumulativeWeights:
         initial = np.float32(1.0) if self.weight is None else table.column(self.weight)

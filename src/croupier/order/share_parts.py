@@ -48,13 +48,9 @@ class ShareParts:
             raise BadArgument(
                 "unit", "be above 0 in every source that has a share", what, "give that source a share of 0"
             )
+        # A share that would underflow stays above 0, so that it is refused as too small where parts are made.
         scaled = weights / weights.max(axis=1, keepdims=True)
-        too_small = np.flatnonzero(np.any((weights > 0) & (scaled == 0), axis=0))
-        if too_small.size:
-            raise BadArgument(
-                f"share of {self.names[int(too_small[0])]!r}", "be at least one in 1e+09", "far less",
-                "raise it, or leave it out",
-            )  # fmt: skip
+        scaled = np.where(weights > 0, np.maximum(scaled, np.finfo(np.float64).tiny), 0.0)
         return np.array(starts, dtype=np.int64), scaled / scaled.sum(axis=1, keepdims=True)
 
     def parts(self, shares: Shares | ShareSchedule) -> Stages:

@@ -14,7 +14,6 @@ from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadTable, checked_positive
 from croupier.kernels.elementary import exponential
-from croupier.kernels.mixing import draws_below
 
 __all__ = ["TrajectoryWeighted"]
 
@@ -86,9 +85,7 @@ class TrajectoryWeighted:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         sums: CumulativeWeights = context.prepared["sums"]
-        points = draws_below(context.epoch_key.bits, batches.indices, np.full(batches.indices.size, sums.total))
-        ids, probability = sums.rows_at(points)
-        return batches.with_indices(ids, **sums.draw_columns(probability))
+        return sums.draw(batches, context.epoch_key)
 
     def transition_weights(self, table: Table) -> Float64:
         """The weight of each transition, the largest 1 (or 1 over its length), shape (rows,)."""

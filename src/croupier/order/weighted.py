@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from croupier.core.batches import Batches
 from croupier.core.cumulative_weights import CumulativeWeights, cumulative_weights, weight_column
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import checked_int
-from croupier.kernels.mixing import draws_below
 
 __all__ = ["Weighted"]
 
@@ -72,6 +69,4 @@ class Weighted:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         sums: CumulativeWeights = context.prepared["sums"]
-        points = draws_below(context.epoch_key.bits, batches.indices, np.full(batches.indices.size, sums.total))
-        ids, probability = sums.rows_at(points)
-        return batches.with_indices(ids, **sums.draw_columns(probability))
+        return sums.draw(batches, context.epoch_key)
