@@ -9,7 +9,7 @@ import pytest
 
 import croupier as cr
 from croupier.core.fingerprint import digest
-from croupier.errors import BadState
+from croupier.errors import BadArgument, BadState
 
 LENGTHS = np.random.default_rng(0).integers(1, 9, 50)
 
@@ -150,3 +150,12 @@ def test_lanes_of_the_start_are_kept():
 
 def test_a_state_is_small(state):
     assert len(str(state)) < 4096
+
+
+@pytest.mark.parametrize("accept", ["plan.stages[0].shares", [3]])
+def test_accepted_changes_are_a_list_of_names(accept):
+    """A bare string would be taken letter by letter, and accept nothing."""
+    with pytest.raises(
+        BadArgument, match=r"accept must be a list of names, got .*; write accept=\['plan.stages\[0\].sh"
+    ):
+        dealer().load_state_dict(dealer().state_dict(), accept=accept)

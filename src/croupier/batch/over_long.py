@@ -74,5 +74,5 @@ def _refuse(lengths: npt.NDArray[np.generic], ids: Int64, length: str, limit: in
             length,
             f"be <= {limit}, the longest that fits {budget}",
             f"{lengths[longest]} in row {ids[longest]}",
-            "raise that, or pass too_long=TooLong.DROP, TooLong.TRUNCATE, TooLong.SPLIT or TooLong.ALONE",
+            "raise that, or pass too_long=TooLong.SPLIT, TooLong.TRUNCATE or TooLong.DROP",
         )

@@ -203,7 +203,7 @@ class Dealer:
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
         self.program, cursor, self._ledger, self._skipped = read_state(
-            state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=tuple(accept)
+            state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=accept
         )
         self._has_grown = bool(state["has_grown"])
         self._counts.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from croupier.core.fingerprint import describe, differences, digest
 from croupier.core.ledger import Entry, Ledger
 from croupier.core.policies import Tail
 from croupier.core.table import Table
-from croupier.errors import BadState
+from croupier.errors import BadArgument, BadState
 from croupier.run.audit import Skip
 from croupier.run.program import Program
 
@@ -42,9 +42,11 @@ def write_state(
 
 
 def read_state(
-    state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool, accepted: tuple[str, ...] = ()
+    state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool, accepted: Sequence[str] = ()
 ) -> tuple[Program, Cursor, Ledger, tuple[Skip, ...]]:
     """The program, cursor, ledger and skips to go on with, or an error that says what differs."""
+    if isinstance(accepted, str) or not all(isinstance(name, str) for name in accepted):
+        raise BadArgument("accept", "be a list of names", accepted, "write accept=['plan.stages[0].shares']")
     if not isinstance(state, Mapping):
         raise BadState("it", "be what state_dict() returned", type(state).__name__, "load the right file")
     version = state.get("croupier_state")
@@ -97,7 +99,7 @@ def _run_arguments(program: Program) -> dict[str, Any]:
     }
 
 
-def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], accepted: tuple[str, ...]) -> Program:
+def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], accepted: Sequence[str]) -> Program:
     """Accept the same table, or one that has grown: the epoch is finished on the rows it began with."""
     size = saved["size"]
     if type(size) is not int or not 1 <= size <= table.size:
@@ -115,7 +117,7 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], ac
     return program
 
 
-def _check_same(what: str, saved: Any, here: Any, accepted: tuple[str, ...]) -> None:
+def _check_same(what: str, saved: Any, here: Any, accepted: Sequence[str]) -> None:
     for name, old, new in differences(what, saved, here):
         if not any(name == prefix or name.startswith((f"{prefix}.", f"{prefix}[")) for prefix in accepted):
             raise BadState(
