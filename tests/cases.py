@@ -196,6 +196,23 @@ CASES = [
     Case("pack-in-pieces", cr.Pack, lambda: plan(cr.Shuffle(), cr.Pack(40, too_long=cr.TooLong.SPLIT)), "drawn"),
     Case("sorted-windows", cr.SortedWindows, lambda: plan(cr.Shuffle(), cr.SortedWindows(32), cr.TokenBudget(BUDGET))),
     Case("length-buckets", cr.LengthBuckets, lambda: plan(cr.Shuffle(), cr.LengthBuckets(4), cr.TokenBudget(BUDGET))),
+    Case("graded-windows", cr.GradedWindows, lambda: plan(cr.Shuffle(), cr.GradedWindows(32), cr.TokenBudget(BUDGET))),
+    Case(
+        "pair-buckets",
+        cr.LengthBuckets,
+        lambda: plan(
+            cr.Shuffle(),
+            cr.LengthBuckets(5, ("item", "length"), multiple_of=4, outliers=cr.RateOutliers(1.5)),
+            cr.TokenBudget(200, multiple_of=4, length=("item", "length")),
+        ),
+        "at most once",
+        split=cr.Lockstep(few_ids=cr.FewIds.PAD),
+    ),
+    Case(
+        "fixed-shapes",
+        cr.FixedShapes,
+        lambda: plan(cr.Shuffle(), cr.FixedShapes(cr.Shapes(((8,), (24,), (96,)), (9, 5, 2)))),
+    ),
     Case(
         "uniform-negatives",
         cr.UniformNegatives,

@@ -1,8 +1,12 @@
 """Deal training batches: which examples form the next batch, in what order, on which rank; exactly, resumably."""
 
+from croupier.batch.fixed_shapes import FixedShapes
 from croupier.batch.fixed_size import FixedSize
+from croupier.batch.graded_windows import GradedWindows
 from croupier.batch.length_buckets import LengthBuckets
 from croupier.batch.pack import Pack
+from croupier.batch.rate_outliers import RateOutliers
+from croupier.batch.shapes import Shapes
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.batches import Batches
@@ -67,7 +71,9 @@ __all__ = [
     "Evaluation",
     "Exclude",
     "FewIds",
+    "FixedShapes",
     "FixedSize",
+    "GradedWindows",
     "GrainShuffle",
     "Interleave",
     "Key",
@@ -84,9 +90,11 @@ __all__ = [
     "Preview",
     "Proportional",
     "RandomSubset",
+    "RateOutliers",
     "Repeat",
     "Selection",
     "Sequential",
+    "Shapes",
     "ShardShuffle",
     "Shuffle",
     "SortedWindows",

@@ -12,7 +12,9 @@ from croupier.errors import BadTable
 
 def settled(lengths, limit, policy, sizes=None):
     batches = cr.Batches.of(np.arange(len(lengths)), sizes).with_columns(length=np.asarray(lengths, np.int64))
-    return settle_over_long(batches, "length", limit, policy, budget="max_tokens=9", stage="x")
+    return settle_over_long(
+        batches, batches.columns["length"], limit, policy, length="length", budget="max_tokens=9", stage="x"
+    )
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=30), st.integers(1, 12))
@@ -53,5 +55,5 @@ def test_refusals_name_the_row():
     with pytest.raises(BadTable, match=r"'length' must be <= 9, the longest that fits max_tokens=9, got 20 in row 1; "):
         settled([3, 20], 9, cr.TooLong.REFUSE)
     with pytest.raises(BadTable, match=r"got 20 in row 1; raise that, or pass too_long=TooLong.SPLIT"):
-        refuse_longer(cr.Table(length=[3, 20]), "length", 9, "max_tokens=9")
-    refuse_longer(cr.Table(length=[3, 9]), "length", 9, "max_tokens=9")
+        refuse_longer(cr.Table(length=[3, 20]), ("length",), 9, "max_tokens=9")
+    refuse_longer(cr.Table(length=[3, 9]), ("length",), 9, "max_tokens=9")

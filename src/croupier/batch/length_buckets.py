@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from croupier.batch.rate_outliers import RateOutliers
 from croupier.core.batches import Batches, Int64
-from croupier.core.facts import check_length_column, lengths_of
+from croupier.core.facts import check_length_column, checked_names, several_lengths_of
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table, checked_lengths
-from croupier.errors import checked_int
-from croupier.kernels.bucket_bounds import optimal_bounds
+from croupier.errors import BadArgument, checked_int
+from croupier.kernels.box_bounds import fit_boxes
+from croupier.kernels.covering import cheapest_cover
 from croupier.kernels.sorting import sort_windows
 
-__all__ = ["LengthBuckets"]
+__all__ = ["LengthBuckets", "fit_bounds"]
 
 SAMPLE_ROWS = 2**24
 """Up to this many rows the bounds are exact; above, they are those of this many evenly spaced rows."""
@@ -26,36 +28,52 @@ class LengthBuckets:
     """Put ids into buckets by length, so that a batch holds one bucket; batches are dealt in random order.
 
     Within a bucket the ids keep their order, so any two of a bucket may meet: more random than sorted windows, with
-    more padding. Choose it where few static shapes are wanted.
+    more padding. Choose it where few static shapes are wanted, or where there are several lengths to pad.
 
     Parameters
     ----------
     buckets : int
         At most this many; the bounds are found once for the run.
-    length : str
-        The table's column of lengths.
+    length : str or tuple of str
+        The table's column of lengths, or several: those of input and output, say. A bucket has a bound for each.
+    multiple_of : int
+        Bounds are multiples of this, and the best among those: pass what the collate function rounds up to.
+    outliers : RateOutliers, optional
+        With two or more lengths: what becomes of pairs that do not match, such as a long text of a short recording.
 
-    Guarantees: the same ids, regrouped; among all choices of that many bounds, these have the least padding to the
-    bound over the table (an exact dynamic programme, not quantiles); the columns ``length`` and ``bucket`` travel
-    with the ids.
+    Guarantees: the same ids, regrouped. With one length, no choice of that many bounds has less padding to the bound
+    over the table (an exact dynamic programme, not quantiles). With several, an id goes to the cheapest bucket that
+    covers it, and no exchange of a bucket pads less. The columns of lengths and ``bucket`` travel with the ids.
 
-    Source: own derivation in ``kernels/bucket_bounds.py``; the recurrence is that of one-dimensional optimal
-    quantisation.
+    Source: own derivations in ``kernels/bucket_bounds.py`` and ``kernels/box_bounds.py``; the recurrence of the first
+    is that of one-dimensional optimal quantisation.
 
     Examples
     --------
     >>> import croupier as cr
     >>> table = cr.Table(length=[1, 10, 2, 11])
     >>> LengthBuckets(2).prepare(table, cr.Key(0), epoch=0)["bounds"].tolist()
-    [2, 11]
+    [[2], [11]]
+    >>> pairs = cr.Table(source=[1, 2, 9, 9], target=[9, 8, 1, 2])
+    >>> LengthBuckets(2, length=("source", "target")).prepare(pairs, cr.Key(0), epoch=0)["bounds"].tolist()
+    [[2, 9], [9, 2]]
     """
 
     buckets: int
-    length: str = "length"
+    length: str | tuple[str, ...] = "length"
+    multiple_of: int = 1
+    outliers: RateOutliers | None = None
     name: str = "length_buckets"
 
     def __post_init__(self) -> None:
         checked_int("buckets", self.buckets, at_least=1, at_most=2**12, fix="pass the number of buckets, 30 say")
+        names = checked_names(self.length)
+        checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass 1 for no rounding")
+        if self.outliers is not None and len(names) < 2:
+            raise BadArgument(
+                "outliers", "be None where there is one length", self.outliers,
+                'a rate needs two: length=("frames", "tokens")',
+            )  # fmt: skip
 
     @property
     def prepared_per_epoch(self) -> bool:
@@ -63,22 +81,45 @@ class LengthBuckets:
         return False
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
-        """The upper bound of each bucket, ascending, int64."""
-        check_length_column(table, self.length)
-        column = table.column(self.length)
-        step = -(-column.shape[0] // SAMPLE_ROWS)
-        distinct, counts = np.unique(checked_lengths(self.length, np.asarray(column[::step])), return_counts=True)
-        return {"bounds": optimal_bounds(distinct, counts.astype(np.int64), self.buckets)}
+        """The upper bounds of each bucket, cheapest first, int64 of shape (k, d); and what counts as an outlier."""
+        names = checked_names(self.length)
+        limits: Prepared = {} if self.outliers is None else self.outliers.prepare(table, names)
+        return {"bounds": fit_bounds(table, self.buckets, names, self.multiple_of, self.outliers), **limits}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
-        """One outgoing batch for each bucket of each incoming batch, short buckets first."""
-        lengths = lengths_of(batches, context.table, self.length)
+        """One outgoing batch for each bucket of each incoming batch, cheap buckets first."""
+        names = checked_names(self.length)
         bounds: Int64 = context.prepared["bounds"]
-        # A row longer than any the bounds were made from goes to the last bucket: it can only have come in by growth.
-        bucket = np.minimum(np.searchsorted(bounds, lengths), bounds.size - 1)
-        incoming = np.repeat(np.arange(len(batches)), batches.sizes)
-        rows = sort_windows(incoming * bounds.size + bucket, np.array([0, lengths.size]))
-        grouped = batches.with_columns(**{self.length: lengths, "bucket": bucket.astype(np.int32)})
-        edges = np.flatnonzero(np.diff((incoming * bounds.size + bucket)[rows], prepend=-1))
-        cut = grouped.take(rows, np.append(edges, lengths.size).astype(np.int64))
+        lengths = several_lengths_of(batches, context.table, names)
+        batches = batches.with_columns(**dict(zip(names, lengths.T, strict=True)))
+        if self.outliers is not None:
+            batches = self.outliers.settle(batches, context.prepared, names, stage=self.name)
+            lengths = several_lengths_of(batches, context.table, names)
+        # A row that no bound covers goes to the last bucket: it can only have come in by growth, or beyond the sample.
+        bucket = np.minimum(cheapest_cover(lengths, bounds), bounds.shape[0] - 1)
+        if self.outliers is not None:
+            bucket[self.outliers.find(lengths, context.prepared)] = bounds.shape[0]
+        numbers = np.repeat(np.arange(len(batches)), batches.sizes) * (bounds.shape[0] + 1) + bucket
+        rows = sort_windows(numbers, np.array([0, bucket.size]))
+        edges = np.flatnonzero(np.diff(numbers[rows], prepend=-1))
+        cut = batches.with_columns(bucket=bucket.astype(np.int32))
+        cut = cut.take(rows, np.append(edges, bucket.size).astype(np.int64))
         return replace(cut, interchangeable=True)
+
+
+def fit_bounds(
+    table: Table, buckets: int, names: tuple[str, ...], multiple_of: int, outliers: RateOutliers | None
+) -> Int64:
+    """The caps of the buckets that pad least, int64 of shape (at most buckets, d), cheapest first."""
+    for name in names:
+        check_length_column(table, name)
+    step = -(-table.size // SAMPLE_ROWS)
+    sampled = np.stack([checked_lengths(name, np.asarray(table.column(name)[::step])) for name in names], axis=1)
+    if outliers is not None:
+        sampled = sampled[~outliers.find(sampled, outliers.prepare(table, names))]
+    rounded = -(-sampled // multiple_of) * multiple_of
+    if len(names) == 1:
+        distinct, counts = np.unique(rounded[:, 0], return_counts=True)
+        return fit_boxes(distinct[:, None], counts.astype(np.int64), buckets)
+    distinct, counts = np.unique(rounded, axis=0, return_counts=True)
+    return fit_boxes(distinct, counts.astype(np.int64), buckets)

@@ -88,20 +88,22 @@ class Pack:
         """Check the length column before the run; derives nothing."""
         check_length_column(table, self.length)
         if self.too_long is TooLong.REFUSE:
-            refuse_longer(table, self.length, self.max_tokens, f"a pack of max_tokens={self.max_tokens}")
+            refuse_longer(table, (self.length,), self.max_tokens, f"a pack of max_tokens={self.max_tokens}")
         return {}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Pack the ids of each incoming batch."""
+        lengths = lengths_of(batches, context.table, self.length)
         batches = settle_over_long(
-            batches.with_columns(**{self.length: lengths_of(batches, context.table, self.length)}),
-            self.length,
+            batches.with_columns(**{self.length: lengths}),
+            lengths,
             self.max_tokens,
             self.too_long,
+            length=self.length,
             budget=f"a pack of max_tokens={self.max_tokens}",
             stage=self.name,
         )
-        lengths: Int64 = batches.columns[self.length]
+        lengths = batches.columns[self.length]
         pack_of = pack_best_fit(lengths, batches.offsets, self.max_tokens)
         packs = int(pack_of.max()) + 1 if pack_of.size else 0
         if not packs:

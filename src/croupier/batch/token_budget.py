@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from croupier.batch.over_long import refuse_longer, settle_over_long
+from croupier.batch.over_long import padded_size, refuse_longer, settle_over_long
 from croupier.core.batches import Batches
-from croupier.core.facts import check_length_column, lengths_of
+from croupier.core.facts import check_length_column, checked_names, several_lengths_of
 from croupier.core.key import Key
 from croupier.core.policies import TooLong
 from croupier.core.stage import Context, Prepared
@@ -34,11 +34,12 @@ class TokenBudget:
     too_long : TooLong
         What to do with an example longer than the budget: ``TooLong.REFUSE`` (default), ``DROP``, ``TRUNCATE``,
         ``SPLIT`` into pieces (columns ``start`` and ``length``), or ``ALONE`` in a batch that is over the budget.
-    length : str
-        The table's column of lengths.
+    length : str or tuple of str
+        The table's column of lengths; or several that are padded side by side, input and output say: then the tokens of
+        a batch are examples x the sum of the longest of each, and ``too_long`` may not cut.
 
     Guarantees: no batch above the budget, except a batch of one under ``ALONE``; order kept; fewest batches for this
-    order; the column ``length`` travels with the ids (the planned length under ``TRUNCATE``).
+    order; the columns of lengths travel with the ids (the planned length under ``TRUNCATE``).
 
     Raises
     ------
@@ -59,7 +60,7 @@ class TokenBudget:
     max_examples: int | None = None
     multiple_of: int = 1
     too_long: TooLong = TooLong.REFUSE
-    length: str = "length"
+    length: str | tuple[str, ...] = "length"
     name: str = "token_budget"
 
     def __post_init__(self) -> None:
@@ -69,6 +70,11 @@ class TokenBudget:
         checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass 1 for no rounding")
         if not isinstance(self.too_long, TooLong):
             raise BadArgument("too_long", "be a TooLong", self.too_long, "pass TooLong.DROP, say")
+        if len(checked_names(self.length)) > 1 and self.too_long in (TooLong.TRUNCATE, TooLong.SPLIT):
+            raise BadArgument(
+                "too_long", "be REFUSE, DROP or ALONE where there are several lengths", self.too_long,
+                "which of them should be cut? cut them in the table",
+            )  # fmt: skip
         if self.longest_allowed == 0:
             raise BadArgument(
                 "max_tokens", f"be >= multiple_of ({self.multiple_of})", self.max_tokens, "raise max_tokens"
@@ -86,24 +92,29 @@ class TokenBudget:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """Check the length column before the run rather than in the middle of it; derives nothing."""
-        check_length_column(table, self.length)
+        names = checked_names(self.length)
+        for name in names:
+            check_length_column(table, name)
         if self.too_long is TooLong.REFUSE:
-            refuse_longer(table, self.length, self.longest_allowed, f"max_tokens={self.max_tokens}")
+            budget = f"max_tokens={self.max_tokens}"
+            refuse_longer(table, names, self.longest_allowed, budget, multiple_of=self.multiple_of)
         return {}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Cut each incoming batch greedily."""
-        lengths = lengths_of(batches, context.table, self.length)
+        names = checked_names(self.length)
+        lengths = several_lengths_of(batches, context.table, names)
         batches = settle_over_long(
-            batches.with_columns(**{self.length: lengths}),
-            self.length,
+            batches.with_columns(**dict(zip(names, lengths.T, strict=True))),
+            lengths[:, 0] if len(names) == 1 else padded_size(lengths, self.multiple_of),
             self.longest_allowed,
             self.too_long,
+            length=" + ".join(names),
             budget=f"max_tokens={self.max_tokens}",
             stage=self.name,
         )
         offsets = cut_by_budget(
-            batches.columns[self.length],
+            several_lengths_of(batches, context.table, names),
             batches.offsets,
             max_tokens=self.max_tokens,
             max_examples=self.max_examples or NO_LIMIT,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.table import Table, checked_lengths
-from croupier.errors import BadTable
+from croupier.errors import BadArgument, BadTable
 
-__all__ = ["gathered", "lengths_of"]
+__all__ = ["checked_names", "gathered", "lengths_of", "several_lengths_of"]
 
 CHECK_WHOLE_COLUMN_ROWS = 2**24
 """Columns up to this size are checked whole before a run; longer ones as their windows are read."""
@@ -27,6 +27,27 @@ def lengths_of(batches: Batches, table: Table, name: str) -> Int64:
     """The length of each id as int64, checked to be whole and >= 0."""
     travelling = batches.columns.get(name)
     return gathered_lengths(table, name, batches.indices) if travelling is None else travelling
+
+
+def several_lengths_of(batches: Batches, table: Table, names: tuple[str, ...]) -> Int64:
+    """The lengths of each id by several columns, int64 of shape (n, d)."""
+    return np.stack([lengths_of(batches, table, name) for name in names], axis=1)
+
+
+def checked_names(length: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The columns a stage reads lengths from: one, or several that are padded side by side.
+
+    Examples
+    --------
+    >>> checked_names("length"), checked_names(("source", "target"))
+    (('length',), ('source', 'target'))
+    """
+    names: tuple[object, ...] = length if isinstance(length, tuple) else (length,)
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+        raise BadArgument(
+            "length", "be a column's name, or a tuple of different ones", length, 'pass ("source", "target"), say'
+        )
+    return cast("tuple[str, ...]", names)
 
 
 def gathered_lengths(table: Table, name: str, indices: Int64) -> Int64:

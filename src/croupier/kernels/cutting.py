@@ -13,20 +13,25 @@ Int64 = npt.NDArray[np.int64]
 
 
 def _cut_loop(lengths: Int64, groups: Int64, max_tokens: int, max_examples: int, pad_multiple: int) -> Int64:
-    offsets = np.empty(lengths.size + 1, dtype=np.int64)
+    offsets = np.empty(lengths.shape[0] + 1, dtype=np.int64)
+    longest = np.zeros(lengths.shape[1], dtype=np.int64)
     offsets[0] = 0
     count = 0
     for g in range(groups.size - 1):
-        start, i, longest = groups[g], groups[g], 0
+        start, i = groups[g], groups[g]
+        longest[:] = 0
         while i < groups[g + 1]:
-            padded = -(-lengths[i] // pad_multiple) * pad_multiple
             size = i - start + 1
-            if size > 1 and (size > max_examples or size * max(longest, padded) > max_tokens):
+            total = 0
+            for d in range(longest.size):
+                padded = -(-lengths[i, d] // pad_multiple) * pad_multiple
+                total += max(longest[d], padded)
+            if size > 1 and (size > max_examples or size * total > max_tokens):
                 count += 1
                 offsets[count] = start = i
-                longest = padded
-            else:
-                longest = max(longest, padded)
+                longest[:] = 0
+            for d in range(longest.size):
+                longest[d] = max(longest[d], -(-lengths[i, d] // pad_multiple) * pad_multiple)
             i += 1
         if groups[g + 1] > start:
             count += 1
@@ -51,11 +56,11 @@ def cut_by_budget(
 
     Parameters
     ----------
-    lengths : int64 array of shape (n,)
+    lengths : int64 array of shape (n,), or (n, d) where several are padded side by side
     groups : int64 array of shape (g + 1,)
         Offsets no batch may span.
     max_tokens : int
-        Bound on examples x longest, padding included. An example above it stands alone.
+        Bound on examples x the sum of the longest, padding included. An example above it stands alone.
     max_examples : int
     pad_multiple : int
         Lengths count as rounded up to a multiple of this.
@@ -70,7 +75,7 @@ def cut_by_budget(
     [0, 3, 4]
     """
     return _cut(
-        np.ascontiguousarray(lengths),
+        np.ascontiguousarray(lengths if lengths.ndim == 2 else lengths[:, None]),
         np.ascontiguousarray(groups),
         max_tokens,
         max_examples,

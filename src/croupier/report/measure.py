@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from croupier.batch.shapes import Shapes
 from croupier.core.batches import Int64
 from croupier.run.program import Program
 from croupier.run.walk import Step
@@ -22,6 +23,12 @@ class _Packing(Protocol):
     packs: int
 
 
+@runtime_checkable
+class _HasShapes(Protocol):
+    @property
+    def shapes(self) -> Shapes: ...
+
+
 @dataclass(frozen=True, slots=True)
 class ShareCounts:
     """One entry for each share (step, rank, micro-batch), in the order dealt; int64 arrays of shape (s,)."""
@@ -30,17 +37,23 @@ class ShareCounts:
     rank: Int64
     examples: Int64
     tokens: Int64
+    rows: Int64
+    """Of the padded tensors: as many as examples, or packs, or as the fixed shape has."""
     longest: Int64
-    padded: Int64
-    """Tokens with padding to the longest of the share, or to the capacity of its packs."""
+    """Padded length of a row by column of lengths, shape (s, d)."""
+
+    @property
+    def padded(self) -> Int64:
+        """Tokens with padding."""
+        return self.rows * self.longest.sum(axis=1)
 
     def per_step(self, values: Int64) -> Int64:
         """Sum over ranks and micro-batches."""
         return np.bincount(self.step, weights=values).astype(np.int64)
 
-    def shapes(self, *, is_packed: bool) -> int:
-        """Different padded shapes: examples x longest, or packs of one capacity."""
-        return np.unique(self.padded if is_packed else self.examples * 2**40 + self.longest).size
+    def shapes(self) -> int:
+        """Different padded shapes."""
+        return np.unique(np.column_stack([self.rows, self.longest]), axis=0).shape[0]
 
     def rank_imbalance(self) -> float:
         """Mean over steps of the largest rank's padded tokens over the mean rank's: 1.0 is perfectly even."""
@@ -58,24 +71,28 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
     pack_tokens = next((stage.max_tokens for _, stage in program.plan.leaves() if isinstance(stage, _Packing)), None)
     if program.split.batches_per_step(2) == 1:
         pack_tokens = None  # the split cuts packs into shares of its own, padded to their longest
-    rows: list[tuple[int, int, int, int, int, int]] = []
+    shapes = next((stage.shapes for _, stage in program.plan.leaves() if isinstance(stage, _HasShapes)), None)
+    counted: list[tuple[int, ...]] = []
     for number, step in enumerate(steps):
-        lengths = None if program.length is None else step.batches.columns[program.length]
+        lengths = None if not program.lengths else np.column_stack([step.batches.columns[n] for n in program.lengths])
         for rank in range(world_size):
             for share in program.split.share(step.batches, world_size, rank).mine:
                 if lengths is None:
                     examples = step.batches.indices[share.rows].size
-                    rows.append((number, rank, examples, examples, 1, examples))
+                    counted.append((number, rank, examples, examples, examples, 1))
                     continue
                 mine = lengths[share.rows]
-                longest = -(-int(mine.max()) // multiple_of) * multiple_of
-                padded = mine.size * longest
+                rows, longest = mine.shape[0], (-(-mine.max(axis=0) // multiple_of) * multiple_of).tolist()
                 if pack_tokens is not None:
                     packs = step.batches.columns.get("pack")
-                    padded = pack_tokens * (1 if packs is None else np.unique(packs[share.rows]).size)
-                rows.append((number, rank, mine.size, int(mine.sum()), longest, padded))
-    table = np.array(rows, dtype=np.int64).reshape(-1, 6)
-    return ShareCounts(*(np.ascontiguousarray(column) for column in table.T))
+                    rows, longest = (1 if packs is None else np.unique(packs[share.rows]).size), [pack_tokens]
+                elif shapes is not None:
+                    shape = int(step.batches.columns["shape"][share.rows][0])
+                    rows, longest = shapes.examples[shape], list(shapes.lengths[shape])
+                counted.append((number, rank, mine.shape[0], int(mine.sum()), rows, *longest))
+    table = np.array(counted, dtype=np.int64).reshape(len(counted), -1)
+    step_of, rank_of, examples_of, tokens, rows_of = (np.ascontiguousarray(column) for column in table.T[:5])
+    return ShareCounts(step_of, rank_of, examples_of, tokens, rows_of, table[:, 5:])
 
 
 def adjacent_correlation(values: npt.NDArray[np.float64]) -> float | None:

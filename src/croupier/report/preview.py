@@ -99,7 +99,7 @@ def preview(
         padding=1.0 - float(counts.tokens.sum() / max(1, counts.padded.sum())) if has_lengths else None,
         fill=None if budget is None else _fill(program, steps, counts, budget, multiple_of),
         rank_imbalance=counts.rank_imbalance(),
-        shapes=counts.shapes(is_packed=hasattr(budget_stage, "packs")),
+        shapes=counts.shapes(),
         adjacent_correlation=adjacent_correlation(
             counts.per_step(counts.tokens) / np.maximum(1, counts.per_step(counts.examples))
         )
@@ -139,7 +139,7 @@ def _fill(program: Program, steps: list[Step], counts: ShareCounts, budget: int,
     if program.split.batches_per_step(2) == 1:
         padded = [
             step.batches.indices.size
-            * (-(-int(step.batches.columns[cast(str, program.length)].max()) // multiple_of) * multiple_of)
+            * sum(-(-int(step.batches.columns[name].max()) // multiple_of) * multiple_of for name in program.lengths)
             for step in steps
         ]
         return float(np.mean(padded) / budget)

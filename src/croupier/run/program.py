@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.chain import Chain
-from croupier.core.facts import gathered_lengths
+from croupier.core.facts import checked_names, gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
 from croupier.core.split import Split
@@ -64,7 +64,8 @@ class Program:
         self._segments: dict[tuple[int, int, int], Segment] = {}
         self._batch_counts: dict[int, Int64] = {}
         self.epochs = Epochs(plan, table, lanes)
-        self.length = self._length_column()
+        self.lengths = self._length_columns()
+        self.length = self.lengths[-1] if self.lengths else None  # of input and output, a loss counts the output
         self._prepared_for(0)
         self.plan_description = describe(plan)
 
@@ -148,9 +149,10 @@ class Program:
         ids = batches.indices.size
         tokens_before = np.zeros(ids + 1, dtype=np.int64)
         if self.length is not None:
-            if self.length not in batches.columns:
-                lengths = gathered_lengths(self.table, self.length, batches.indices)
-                batches = batches.with_columns(**{self.length: lengths})
+            for name in self.lengths:
+                if name not in batches.columns:
+                    lengths = gathered_lengths(self.table, name, batches.indices)
+                    batches = batches.with_columns(**{name: lengths})
             np.cumsum(batches.columns[self.length], out=tokens_before[1:])
         # Deals are parts of these arrays, so nobody may write to them; a stage's own array stays as it is.
         columns = {name: _read_only(values) for name, values in batches.columns.items()}
@@ -182,12 +184,13 @@ class Program:
             self._prepared[name] = part.prepare(self.table, key, epoch)
         return self._prepared[name]
 
-    def _length_column(self) -> str | None:
+    def _length_columns(self) -> tuple[str, ...]:
         # The budget's own column first: it is what tokens are counted in.
         leaves = sorted((stage for _, stage in self.plan.leaves()), key=lambda stage: not hasattr(stage, "max_tokens"))
         named = [getattr(stage, "length", None) for stage in leaves]
         named += [getattr(self.split, "length", None), "length"]
-        return next((name for name in cast("list[Any]", named) if name is not None and name in self.table), None)
+        several = [checked_names(name) for name in cast("list[Any]", named) if name is not None]
+        return next((names for names in several if all(name in self.table for name in names)), ())
 
     def position_of(self, ids: Int64, epoch: int) -> Int64:
         """Where in the epoch's order each id comes first, -1 where it does not; for orders that can tell."""

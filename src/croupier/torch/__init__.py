@@ -3,8 +3,11 @@
 from croupier.run.deal import Deal
 from croupier.torch.batch_sampler import BatchSampler
 from croupier.torch.distributed_sampler_order import CutByRank, DistributedSamplerOrder
+from croupier.torch.global_means import global_mean, loss_sum_scale
+from croupier.torch.load_balancing import global_expert_counts, load_balancing_loss
 from croupier.torch.loader import Loader
 from croupier.torch.packed import Packed, PackedRows, packed, packed_rows
+from croupier.torch.pad_to_shape import Padded, PadToShape
 from croupier.torch.with_facts import Row, WithFacts
 
 __all__ = [
@@ -15,8 +18,14 @@ __all__ = [
     "Loader",
     "Packed",
     "PackedRows",
+    "PadToShape",
+    "Padded",
     "Row",
     "WithFacts",
+    "global_expert_counts",
+    "global_mean",
+    "load_balancing_loss",
+    "loss_sum_scale",
     "packed",
     "packed_rows",
 ]

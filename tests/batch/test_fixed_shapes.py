@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import croupier as cr
+from croupier.errors import BadArgument, BadTable
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=1, max_size=60),
+    count=st.integers(1, 5),
+    world=st.integers(1, 3),
+)
+def test_every_id_once_and_every_batch_within_its_shape(pairs, count, world):
+    table = cr.Table(a=[a for a, _ in pairs], b=[b for _, b in pairs])
+    shapes = cr.Shapes.within_budget(table, count, 160, length=("a", "b"), multiple_of=4)
+    plan = cr.chain(cr.Shuffle(), cr.FixedShapes(shapes), segment_ids=20)
+    split = cr.Lockstep(few_ids=cr.FewIds.PAD)
+    deals = [
+        deal
+        for rank in range(world)
+        for deal in cr.Dealer(plan, table, seed=0, rank=rank, world_size=world, split=split)
+        if not deal.is_padding
+    ]
+    assert sorted(i for deal in deals for i in deal) == list(range(len(pairs)))
+    for deal in deals:
+        (shape,) = set(deal.columns["shape"].tolist())
+        assert len(deal) <= shapes.examples[shape]
+        for row in deal:
+            covering = [sum(caps) for caps in shapes.lengths if all(np.array(pairs[row]) <= caps)]
+            assert sum(shapes.lengths[shape]) == min(covering), "the cheapest that covers it"
+
+
+def test_preview_counts_no_more_shapes_than_given_and_padding_to_the_shape():
+    lengths = np.clip(np.random.default_rng(0).lognormal(5, 1, 5_000), 16, 1024).astype(np.int64)
+    table = cr.Table(length=lengths)
+    shapes = cr.Shapes.within_budget(table, 6, 16_384, multiple_of=64)
+    for world in (1, 3):
+        figures = cr.preview(cr.chain(cr.Shuffle(), cr.FixedShapes(shapes)), table, seed=0, world_size=world)
+        assert figures.shapes <= 6
+    caps = shapes.caps[:, 0][np.searchsorted(shapes.caps[:, 0], lengths)]
+    assert figures.padding >= 1 - lengths.sum() / caps.sum()
+    assert figures.padding < 1 - lengths.sum() / caps.sum() + 0.05
+
+
+def test_what_no_shape_covers_is_refused_or_dropped_with_an_entry():
+    table, shapes = cr.Table(length=[3, 9, 4]), cr.Shapes(((4,),), (2,))
+    with pytest.raises(
+        BadTable, match=r"'length' must be within one of the shapes, got \[9\] in row 1, and 0 more; add"
+    ):
+        cr.Dealer(cr.chain(cr.Sequential(), cr.FixedShapes(shapes)), table, seed=0)
+    dealer = cr.Dealer(cr.chain(cr.Sequential(), cr.FixedShapes(shapes, cr.TooLong.DROP)), table, seed=0)
+    assert [deal.ids.tolist() for deal in dealer] == [[0, 2]]
+    assert str(dealer.ledger) == "fixed_shapes: 1 ids dropped: no shape covers them (9 tokens)"
+
+
+def test_arguments_are_checked():
+    with pytest.raises(BadArgument, match=r"shapes must be Shapes, got 3; write Shapes.within_budget"):
+        cr.FixedShapes(3)
+    with pytest.raises(BadArgument, match=r"too_long must be TooLong.REFUSE or TooLong.DROP"):
+        cr.FixedShapes(cr.Shapes(((4,),), (2,)), cr.TooLong.SPLIT)
