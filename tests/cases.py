@@ -213,6 +213,22 @@ CASES = [
         cr.FixedShapes,
         lambda: plan(cr.Shuffle(), cr.FixedShapes(cr.Shapes(((8,), (24,), (96,)), (9, 5, 2)))),
     ),
+    Case("group-by", cr.GroupBy, lambda: plan(cr.Shuffle(), cr.GroupBy("source"), cr.FixedSize(5))),
+    Case(
+        "per-class",
+        cr.PerClass,
+        lambda: plan(cr.PerClass("source", 2, 3)),
+        "drawn",
+        split=cr.Lockstep(lanes=1, few_ids=cr.FewIds.PAD),
+    ),
+    Case("chronological", cr.Chronological, lambda: plan(cr.Chronological("reward"), cr.FixedSize(4)), uses_key=False),
+    Case(
+        "temporal",
+        cr.Temporal,
+        lambda: plan(cr.Chronological("reward"), cr.Temporal(16, ("query", "item"), "reward", shared_nodes=False)),
+        uses_key=False,
+        split=cr.Balanced(few_ids=cr.FewIds.PAD),
+    ),
     Case(
         "uniform-negatives",
         cr.UniformNegatives,

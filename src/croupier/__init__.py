@@ -3,24 +3,27 @@
 from croupier.batch.fixed_shapes import FixedShapes
 from croupier.batch.fixed_size import FixedSize
 from croupier.batch.graded_windows import GradedWindows
+from croupier.batch.group_by import GroupBy, Grouping
 from croupier.batch.length_buckets import LengthBuckets
 from croupier.batch.pack import Pack
 from croupier.batch.rate_outliers import RateOutliers
 from croupier.batch.shapes import Shapes
 from croupier.batch.sorted_windows import SortedWindows
+from croupier.batch.temporal import Temporal
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.batches import Batches
 from croupier.core.chain import Chain, chain
 from croupier.core.cursor import Cursor
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
-from croupier.core.policies import EpochEnd, FewIds, Tail, TooLong
+from croupier.core.policies import EpochEnd, FewIds, Tail, TooLong, Whole
 from croupier.core.stage import Context, Observation
 from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.loss_weighted import LossWeighted
 from croupier.kernels.mixing import draws
 from croupier.negatives.uniform_negatives import UniformNegatives
+from croupier.order.chronological import Chronological
 from croupier.order.class_balanced import ClassBalanced
 from croupier.order.concat import Concat
 from croupier.order.curriculum import Curriculum, Pacing
@@ -31,6 +34,7 @@ from croupier.order.interleave import Interleave
 from croupier.order.live_weighted import LiveWeighted
 from croupier.order.megatron_blend import MegatronBlend
 from croupier.order.mixture import Mixture
+from croupier.order.per_class import PerClass
 from croupier.order.random_subset import RandomSubset
 from croupier.order.repeat import Repeat
 from croupier.order.sequential import Sequential
@@ -57,6 +61,7 @@ __all__ = [
     "Balanced",
     "Batches",
     "Chain",
+    "Chronological",
     "ClassBalanced",
     "Concat",
     "Context",
@@ -75,6 +80,8 @@ __all__ = [
     "FixedSize",
     "GradedWindows",
     "GrainShuffle",
+    "GroupBy",
+    "Grouping",
     "Interleave",
     "Key",
     "Ledger",
@@ -87,6 +94,7 @@ __all__ = [
     "Observation",
     "Pacing",
     "Pack",
+    "PerClass",
     "Preview",
     "Proportional",
     "RandomSubset",
@@ -104,6 +112,7 @@ __all__ = [
     "Table",
     "Tail",
     "Temperature",
+    "Temporal",
     "TokenBudget",
     "TooLong",
     "TrajectoryWeighted",
@@ -112,6 +121,7 @@ __all__ = [
     "UniformNegatives",
     "Weighted",
     "WeightedSubset",
+    "Whole",
     "chain",
     "diff",
     "draws",

@@ -95,13 +95,15 @@ class GradedWindows:
 
     def _window_starts(self, offsets: Int64, counts: Int64, windows: Int64) -> Int64:
         pieces: list[Int64] = []
+        widths: list[int] = windows.tolist()
         ids_of_classes: list[list[int]] = counts.tolist()
         for (begin, end), of_class in zip(pairwise(offsets.tolist()), ids_of_classes, strict=True):
             place = begin
-            for ids, window in zip(of_class, windows.tolist(), strict=True):
+            for ids, window in zip(of_class, widths, strict=True):
                 # An odd number of windows goes up at last, to where the next class begins; the empty one after them
                 # makes the next go up too.
                 wanted = (end - begin) // (2 * window) * 2 + 1
-                pieces.append(np.append(place + np.arange(wanted) * ids // wanted, place + ids))
+                edges: Int64 = place + np.arange(wanted + 1, dtype=np.int64) * ids // wanted
+                pieces.append(edges)
                 place += ids
-        return np.append(np.concatenate(pieces) if pieces else np.empty(0, np.int64), offsets[-1])
+        return np.concatenate([*pieces, offsets[-1:]])

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.ledger import Ledger
+from croupier.core.policies import Whole
 from croupier.errors import BadArgument
 
 __all__ = ["Batches", "Int64"]
@@ -34,6 +35,8 @@ class Batches:
     interchangeable : bool
         The order of the batches carries no intent (they were grouped by length, say), so the split deals them
         in random order.
+    whole : Whole
+        How far each batch must stay together; the plan sets it from what its stages say.
 
     Examples
     --------
@@ -47,6 +50,7 @@ class Batches:
     columns: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict[str, npt.NDArray[Any]])
     ledger: Ledger = field(default_factory=Ledger)
     interchangeable: bool = False
+    whole: Whole = Whole.NO
 
     @classmethod
     def of(cls, indices: npt.ArrayLike, sizes: npt.ArrayLike | None = None) -> Self:
@@ -135,6 +139,7 @@ def concatenate(parts: Sequence[Batches]) -> Batches:
         columns={name: np.concatenate([part.columns[name] for part in parts]) for name in names},
         ledger=sum((part.ledger for part in parts), Ledger()),
         interchangeable=any(part.interchangeable for part in parts),
+        whole=parts[0].whole,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ["EpochEnd", "FewIds", "Tail", "TooLong"]
+__all__ = ["EpochEnd", "FewIds", "Tail", "TooLong", "Whole"]
 
 
 class Tail(Enum):
@@ -73,3 +73,18 @@ class EpochEnd(Enum):
     """Where every row has been dealt at least once; sources that run out before begin again."""
     ALL_RUN_OUT = "all run out"
     """Where every row has been dealt exactly once; a source that runs out leaves, the others share in proportion."""
+
+
+class Whole(Enum):
+    """How far a batch of the plan must stay together; a stage says so in its attribute ``whole``.
+
+    ``NO``: it may be cut where the ranks need equal counts. ``ON_A_RANK``: all of it on one rank, as a loss within the
+    batch needs. ``IN_A_STEP``: all of it in one step and none of the next with it, shared by the ranks.
+    """
+
+    NO = "no"
+    """It may be cut in place, and the last one evened out with the one before."""
+    ON_A_RANK = "on a rank"
+    """All of it goes to one rank: no split may cut it."""
+    IN_A_STEP = "in a step"
+    """The ranks share it, and a step holds nothing else: the split is Balanced, or there is one rank."""

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
+from croupier.core.policies import Whole
 
 __all__ = ["Recut", "Share", "Shares", "Split"]
 
@@ -59,7 +60,7 @@ class Split(Protocol):
         """How many batches of the flat order one step takes."""
         ...
 
-    def recut(self, sizes: Int64, world_size: int) -> Recut:
+    def recut(self, sizes: Int64, world_size: int, whole: Whole) -> Recut:
         """Cut the last batches of an epoch again, ids in place, so that the ranks get equal counts."""
         ...
 

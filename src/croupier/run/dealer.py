@@ -82,8 +82,7 @@ class Dealer:
         self._counts: dict[tuple[str, Cursor], int] = {}
         self._stand_at(Cursor(world_size=self.world_size))
         self._dealing = 0
-        self._ledger = Ledger()
-        self._undealt = Ledger()
+        self._ledger = self._undealt = Ledger()
         self._skipped: tuple[Skip, ...] = ()
         self._is_connected = self._is_dealing = self._has_grown = False
         self._agree: Callable[[Segment], None] = _agree_with_nobody
@@ -208,6 +207,7 @@ class Dealer:
         self._has_grown = bool(state["has_grown"])
         self._counts.clear()
         self._stand_at(cursor)
+        check_end(self.program, self.world_size)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
         """Where in an epoch's order (before any grouping) each id comes first, -1 where it does not; or NoInverse."""

@@ -11,7 +11,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail
 from croupier.core.stage import Order
 from croupier.core.table import Table
-from croupier.errors import TooFewIds
+from croupier.errors import BadArgument, TooFewIds
 
 __all__ = ["DEFAULT_SEGMENT_IDS", "Epochs"]
 
@@ -21,8 +21,10 @@ REMEMBERED_EPOCHS = 16
 
 @runtime_checkable
 class _HasTail(Protocol):
-    batch_size: int
-    tail: Tail
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def tail(self) -> Tail: ...
 
 
 class Epochs:
@@ -33,6 +35,8 @@ class Epochs:
     tail : Tail
     batch_size : int
         Ids of a batch, where all are of one size; else 0.
+    order_cuts : bool
+        Whether the order itself makes batches of that size.
     granule : int
         Ids of a full step, where batches are of one size; else 1.
     window : int
@@ -44,6 +48,7 @@ class Epochs:
         self._order = cast(Order, plan.leaves()[0][1])
         self._table = table
         self.tail, self.batch_size = _tail_of(plan)
+        self.order_cuts = isinstance(self._order, _HasTail)
         self.granule = self.batch_size * lanes if self.batch_size else 1
         self.window = -(-int(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
         self._sizes: dict[int, int] = {}
@@ -114,7 +119,14 @@ class Epochs:
 
 
 def _tail_of(plan: Chain) -> tuple[Tail, int]:
-    for _, stage in reversed(plan.leaves()):
+    leaves = [stage for _, stage in plan.leaves()]
+    order = leaves[0]
+    if isinstance(order, _HasTail):
+        cutters = [stage.name for stage in leaves[1:] if hasattr(stage, "max_tokens") or isinstance(stage, _HasTail)]
+        if cutters:
+            rule = f"not cut what {leaves[0].name!r} has made batches of"
+            raise BadArgument("plan", rule, f"{cutters[0]!r} after it", "leave that stage out")
+    for stage in reversed(leaves):
         if isinstance(stage, _HasTail):
             return stage.tail, int(stage.batch_size)
     return Tail.SHORT, 0

@@ -15,6 +15,7 @@ from croupier.core.chain import Chain
 from croupier.core.facts import checked_names, gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
+from croupier.core.policies import Whole
 from croupier.core.split import Split
 from croupier.core.stage import Context, Prepared, Preparing, Stage
 from croupier.core.table import Table
@@ -64,6 +65,7 @@ class Program:
         self._segments: dict[tuple[int, int, int], Segment] = {}
         self._batch_counts: dict[int, Int64] = {}
         self.epochs = Epochs(plan, table, lanes)
+        self.whole = _whole_of(plan)
         self.lengths = self._length_columns()
         self.length = self.lengths[-1] if self.lengths else None  # of input and output, a loss counts the output
         self._prepared_for(0)
@@ -132,7 +134,7 @@ class Program:
             for inner, low, high in self.epochs.parts(epoch, number)
         ]
         context = self.context(epoch, number)
-        batches = self.plan.regroup(_as_one_batch(parts), context)
+        batches = self.plan.regroup(self._joined(parts), context)
         fault = batches.fault()
         if fault is None and batches.indices.size:
             least, most = int(batches.indices.min()), int(batches.indices.max())
@@ -140,10 +142,17 @@ class Program:
                 fault = f"ids from {least} to {most} for {self.table.size} rows"
         if fault is not None:
             raise BadArgument("plan", "give well-formed batches", fault, "mend the plan method of your stage")
+        batches = replace(batches, whole=self.whole)
         batches = self.split.arrange(batches, self.lanes, context.key.child("split", epoch, number))
         if number == self.epochs.segments(epoch) - 1:
             batches = batches.with_ledger(self.epochs.tail_ledger(epoch))
         return self._sealed(epoch, number, batches)
+
+    def _joined(self, parts: list[Batches]) -> Batches:
+        joined = concatenate(parts)
+        # An order's ids are one batch for the stages after it, but where it decides the batches itself.
+        size = self.epochs.batch_size if self.epochs.order_cuts else max(1, joined.indices.size)
+        return joined.with_offsets(np.append(np.arange(0, joined.indices.size, size), joined.indices.size))
 
     def _sealed(self, epoch: int, number: int, batches: Batches) -> Segment:
         ids = batches.indices.size
@@ -210,6 +219,11 @@ def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-def _as_one_batch(parts: list[Batches]) -> Batches:
-    joined = concatenate(parts)
-    return joined.with_offsets(np.array([0, joined.indices.size], dtype=np.int64))
+def _whole_of(plan: Chain) -> Whole:
+    asked = {whole for _, stage in plan.leaves() if (whole := getattr(stage, "whole", Whole.NO)) is not Whole.NO}
+    if len(asked) > 1:
+        raise BadArgument(
+            "plan", "have stages that agree how whole batches must stay", sorted(whole.value for whole in asked),
+            "choose one of these stages",
+        )  # fmt: skip
+    return asked.pop() if asked else Whole.NO

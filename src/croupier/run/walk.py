@@ -12,7 +12,8 @@ import numpy as np
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
-from croupier.core.policies import Tail
+from croupier.core.policies import Tail, Whole
+from croupier.errors import BadArgument
 from croupier.run.program import Program, Segment
 
 __all__ = ["Span", "Step", "check_end", "even_end", "spans_of", "walk"]
@@ -91,11 +92,23 @@ def walk(
 
 def check_end(program: Program, world_size: int) -> None:
     """Refuse now what the table's size alone tells would be refused at the end of an epoch."""
+    whole, shares_batches = program.whole, program.split.batches_per_step(2) == 1
+    if (whole is Whole.ON_A_RANK and shares_batches) or (
+        whole is Whole.IN_A_STEP and not shares_batches and world_size > 1
+    ):
+        raise BadArgument(
+            "split", f"keep batches whole {whole.value}, as the plan asks", type(program.split).__name__,
+            "choose Lockstep()" if shares_batches else "choose Balanced()",
+        )  # fmt: skip
     start, stop = program.epochs.bounds(0)
     if stop - start < world_size:
-        program.split.recut(np.array([stop - start]), world_size)
+        program.split.recut(np.array([stop - start]), world_size, whole)
     elif program.epochs.batch_size == 1 and program.epochs.tail is Tail.SHORT:
-        program.split.recut(np.ones(world_size + (stop - start) % world_size, np.int64), world_size)
+        program.split.recut(np.ones(world_size + (stop - start) % world_size, np.int64), world_size, whole)
+    elif whole is Whole.ON_A_RANK and program.epochs.batch_size:
+        batches = (stop - start) // program.epochs.batch_size
+        sizes = np.full(world_size + batches % world_size, program.epochs.batch_size)
+        program.split.recut(sizes, world_size, whole)
 
 
 def even_end(
@@ -125,7 +138,7 @@ def spans_of(segment: Segment, begin: int) -> list[Span]:
 
 def _recut(program: Program, spans: list[Span], world_size: int) -> tuple[list[Span], int]:
     sizes = np.array([span.high - span.low for span in spans], dtype=np.int64)
-    recut = program.split.recut(sizes, world_size)
+    recut = program.split.recut(sizes, world_size, program.whole)
     if np.array_equal(recut.sizes, sizes):
         return spans, 0
     # New sizes keep the ids in place, so each new batch lies in one run of ids of one segment.
@@ -151,10 +164,10 @@ def _joined(step: list[Span]) -> Batches:
         after = first + 1
         while after < len(step) and step[after].segment is step[first].segment:
             after += 1
-        whole, low, high = step[first].segment.batches, step[first].low, step[after - 1].high
+        planned, low, high = step[first].segment.batches, step[first].low, step[after - 1].high
         offsets = np.array([0, *(span.high - low for span in step[first:after])], dtype=np.int64)
-        columns = {name: values[low:high] for name, values in whole.columns.items()}
-        parts.append(Batches(whole.indices[low:high], offsets, columns))
+        columns = {name: values[low:high] for name, values in planned.columns.items()}
+        parts.append(Batches(planned.indices[low:high], offsets, columns, whole=planned.whole))
         first = after
     return concatenate(parts)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
-from croupier.core.policies import FewIds
+from croupier.core.policies import FewIds, Whole
 from croupier.core.split import Recut, Share, Shares
 from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.kernels.balancing import balanced_sizes
@@ -73,19 +73,21 @@ class Balanced:
 
     def arrange(self, batches: Batches, lanes: int, key: Key) -> Batches:
         """Even out the last two global batches, then deal all in random order where that is allowed."""
-        batches = self._with_even_end(without_empty_batches(batches))
+        batches = without_empty_batches(batches)
+        if batches.whole is Whole.NO:
+            batches = self._with_even_end(batches)
         return in_random_order(batches, 1, key)
 
     def batches_per_step(self, world_size: int) -> int:
         """One global batch."""
         return 1
 
-    def recut(self, sizes: Int64, world_size: int) -> Recut:
+    def recut(self, sizes: Int64, world_size: int, whole: Whole) -> Recut:
         """Join the last global batch with the one before and halve both, where it has too few ids."""
         shares = world_size * self.micro_batches
         if sizes.size == 0 or sizes[-1] >= shares:
             return Recut(sizes)
-        if sizes.size > 1 and (both := int(sizes[-1] + sizes[-2])) >= 2 * shares:
+        if whole is Whole.NO and sizes.size > 1 and (both := int(sizes[-1] + sizes[-2])) >= 2 * shares:
             return Recut(np.concatenate([sizes[:-2], np.array([both - both // 2, both // 2], np.int64)]))
         match self.few_ids:
             case FewIds.PAD:

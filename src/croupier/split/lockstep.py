@@ -8,7 +8,7 @@ import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
-from croupier.core.policies import FewIds
+from croupier.core.policies import FewIds, Whole
 from croupier.core.split import Recut, Share, Shares
 from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.split.arranging import in_random_order, without_empty_batches
@@ -63,7 +63,7 @@ class Lockstep:
     def arrange(self, batches: Batches, lanes: int, key: Key) -> Batches:
         """Fill the lanes, then deal the groups in random order where that is allowed."""
         batches = without_empty_batches(batches)
-        sizes = recut_to_multiple(batches.sizes, lanes)
+        sizes = recut_to_multiple(batches.sizes, lanes) if batches.whole is Whole.NO else None
         if sizes is not None and sizes.size != len(batches):
             batches = batches.with_offsets(np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]))
         return in_random_order(batches, lanes, key)
@@ -72,17 +72,23 @@ class Lockstep:
         """One for each rank."""
         return world_size
 
-    def recut(self, sizes: Int64, world_size: int) -> Recut:
-        """Split the last batches until every rank gets one."""
-        new_sizes = recut_to_multiple(sizes, world_size)
+    def recut(self, sizes: Int64, world_size: int, whole: Whole) -> Recut:
+        """Split the last batches until every rank gets one; of whole batches, none is split."""
+        left = sizes.size % world_size
+        new_sizes = recut_to_multiple(sizes, world_size) if whole is Whole.NO or not left else None
         if new_sizes is not None:
             return Recut(new_sizes)
-        left = sizes.size % world_size
         match self.few_ids:
             case FewIds.PAD:
                 return Recut(sizes)
             case FewIds.DROP:
                 return Recut(sizes[: sizes.size - left], int(sizes[sizes.size - left :].sum()))
+            case FewIds.REFUSE if whole is not Whole.NO:
+                raise TooFewIds(
+                    f"the epoch ends with {left} batches that may not be cut, for {world_size} ranks; choose"
+                    " Lockstep(few_ids=FewIds.DROP) or FewIds.PAD, a world size that divides the lanes the run began"
+                    " with, or Repeat(order, times)"
+                )
             case FewIds.REFUSE:
                 raise TooFewIds(
                     f"the epoch ends with {int(sizes.sum())} ids in {sizes.size} batches for {world_size} ranks, and"
@@ -91,8 +97,13 @@ class Lockstep:
                 )
 
     def share(self, batch: Batches, world_size: int, rank: int) -> Shares:
-        """Batch r is the share of rank r; ranks beyond the last batch repeat an id as padding."""
+        """Batch r is the share of rank r; ranks beyond the last batch repeat an id, or a whole batch, as padding."""
         missing = world_size - len(batch)
         if rank < len(batch):
             return Shares((Share(slice(int(batch.offsets[rank]), int(batch.offsets[rank + 1]))),), missing)
-        return Shares((Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),), missing)
+        if batch.whole is Whole.NO:
+            return Shares((Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),), missing)
+        again = (rank - len(batch)) % len(batch)
+        return Shares(
+            (Share(np.arange(*map(int, batch.offsets[again : again + 2]), dtype=np.int64), is_padding=True),), missing
+        )
