@@ -248,6 +248,12 @@ CASES = [
         split=cr.Balanced(max_tokens=100, few_ids=cr.FewIds.PAD),
     ),
     Case(
+        "balanced-packed",
+        cr.FixedSize,
+        lambda: plan(cr.Shuffle(), cr.FixedSize(64)),
+        split=cr.BalancedPacked(300, cost=cr.Cost(50, 1), few_ids=cr.FewIds.PAD),
+    ),
+    Case(
         "lanes",
         cr.TokenBudget,
         lambda: plan(cr.Shuffle(), cr.SortedWindows(32), cr.TokenBudget(BUDGET)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.utils.data import Dataset
 
 import croupier as cr
 from croupier.errors import RanksDisagree
-from croupier.torch import BatchSampler, Loader
+from croupier.torch import BatchSampler, Loader, find_batch_sizes
 
 ROWS = 60
 
@@ -63,3 +64,21 @@ def deal_with_different_seeds(rank, world_size, folder):
     with pytest.raises(RanksDisagree, match=r"ranks planned different batches.*give every rank the same seed, plan"):
         next(iter(sampler))
     Path(folder, f"refused-{rank}").touch()
+
+
+def find_sizes_on_uneven_ranks(rank, world_size, folder):
+    """Rank 1 has half the memory, and then an error of its own; rank 0 must neither wait for it nor take more."""
+
+    def step(examples, lengths):
+        if examples * lengths[0] > (10_000 if rank == 0 else 5_000):
+            raise torch.OutOfMemoryError
+
+    def broken(examples, lengths):
+        if rank == 1:
+            raise ValueError("rank 1 alone")
+
+    found = find_batch_sizes(step, [100, 500])
+    with pytest.raises((ValueError, RuntimeError)) as raised:
+        find_batch_sizes(broken, [100])
+    error = f"{type(raised.value).__name__}: {raised.value}"
+    (Path(folder) / f"{rank}.json").write_text(json.dumps({"examples": found.shapes.examples, "error": error}))

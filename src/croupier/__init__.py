@@ -13,6 +13,7 @@ from croupier.batch.temporal import Temporal
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.batches import Batches
 from croupier.core.chain import Chain, chain
+from croupier.core.cost import Cost
 from croupier.core.cursor import Cursor
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
@@ -21,6 +22,7 @@ from croupier.core.stage import Context, Observation
 from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.loss_weighted import LossWeighted
+from croupier.feedback.step_times import CostFit, StepTimes
 from croupier.kernels.mixing import draws
 from croupier.negatives.uniform_negatives import UniformNegatives
 from croupier.order.chronological import Chronological
@@ -54,11 +56,13 @@ from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
 from croupier.select.selection import Selection
 from croupier.split.balanced import Balanced
+from croupier.split.balanced_packed import BalancedPacked
 from croupier.split.lockstep import Lockstep
 
 __all__ = [
     "Anneal",
     "Balanced",
+    "BalancedPacked",
     "Batches",
     "Chain",
     "Chronological",
@@ -66,6 +70,8 @@ __all__ = [
     "Concat",
     "Context",
     "Cooldown",
+    "Cost",
+    "CostFit",
     "Curriculum",
     "Cursor",
     "Deal",
@@ -107,6 +113,7 @@ __all__ = [
     "Shuffle",
     "SortedWindows",
     "Stages",
+    "StepTimes",
     "Subset",
     "SystematicWeighted",
     "Table",

@@ -39,7 +39,7 @@ def test_correlation_of_neighbours():
 def test_rank_imbalance_is_the_largest_over_the_mean():
     counts = ShareCounts(
         step=np.array([0, 0, 1, 1]), rank=np.array([0, 1, 0, 1]), examples=np.array([1, 1, 2, 1]),
-        tokens=np.array([4, 4, 8, 4]), rows=np.array([1, 1, 2, 1]),
+        tokens=np.array([4, 4, 8, 4]), cost=np.array([4, 4, 12, 4]), rows=np.array([1, 1, 2, 1]),
         longest=np.array([[4], [4], [6], [4]]),
     )  # fmt: skip
     assert counts.rank_imbalance() == pytest.approx((1.0 + 1.5) / 2)

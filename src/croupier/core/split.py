@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from croupier.core.batches import Batches, Int64
+from croupier.core.cost import Cost
 from croupier.core.key import Key
 from croupier.core.policies import Whole
 
-__all__ = ["Recut", "Share", "Shares", "Split"]
+__all__ = ["Bounded", "Recut", "Share", "Shares", "Split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,20 @@ class Shares:
 
     mine: tuple[Share, ...]
     padding_shares: int = 0
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """A split that can tell how evenly a step could be shared at best."""
+
+    @property
+    def cost(self) -> Cost:
+        """What it balances by."""
+        ...
+
+    def least_largest(self, batch: Batches, world_size: int) -> int:
+        """A cost that the costliest rank cannot be below, however the step is shared."""
+        ...
 
 
 @runtime_checkable

@@ -60,6 +60,8 @@ class Preview:
     padding: float | None
     fill: float | None
     rank_imbalance: float
+    rank_imbalance_bound: float | None
+    """Below which no sharing of the same steps could be; None where the split does not balance."""
     shapes: int
     adjacent_correlation: float | None
     re_pairing: float | None
@@ -96,7 +98,8 @@ class Preview:
             ("tokens a rank and micro-batch, padded", _spread(self.tokens_per_rank)),
             ("padding", _percent(self.padding)),
             ("fill of the budget", _percent(self.fill)),
-            ("largest rank over mean", f"{self.rank_imbalance:.3f}"),
+            ("largest rank over mean", f"{self.rank_imbalance:.4f}"),
+            ("... no less is possible than", _maybe(self.rank_imbalance_bound, "{:.4f}")),
             ("distinct padded shapes", f"{self.shapes:,}{sample}"),
             ("correlation of neighbouring steps", _maybe(self.adjacent_correlation, "{:+.3f}")),
             ("re-pairing over random (1x: none)", _maybe(self.re_pairing, "{:.1f}x")),

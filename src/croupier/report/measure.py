@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 from croupier.batch.shapes import Shapes
 from croupier.core.batches import Int64
+from croupier.core.cost import Cost
+from croupier.core.split import Bounded
 from croupier.run.program import Program
 from croupier.run.walk import Step
+from croupier.split.balanced_packed import BalancedPacked
 
 __all__ = ["ShareCounts", "adjacent_correlation", "count_shares", "re_pairing"]
 
@@ -37,6 +40,8 @@ class ShareCounts:
     rank: Int64
     examples: Int64
     tokens: Int64
+    cost: Int64
+    """By what the split balances by: of a padded share examples x that of the longest, of a packed one the sum."""
     rows: Int64
     """Of the padded tensors: as many as examples, or packs, or as the fixed shape has."""
     longest: Int64
@@ -56,30 +61,39 @@ class ShareCounts:
         return np.unique(np.column_stack([self.rows, self.longest]), axis=0).shape[0]
 
     def rank_imbalance(self) -> float:
-        """Mean over steps of the largest rank's padded tokens over the mean rank's: 1.0 is perfectly even."""
-        ranks = int(self.rank.max()) + 1
-        totals = np.bincount(
-            self.step * ranks + self.rank, weights=self.padded, minlength=(self.step.max() + 1) * ranks
-        )
-        by_rank = totals.reshape(-1, ranks)
-        means = by_rank.mean(axis=1)
-        return float((by_rank.max(axis=1)[means > 0] / means[means > 0]).mean()) if (means > 0).any() else 1.0
+        """Mean over steps of the largest rank's cost over the mean rank's: 1.0 is perfectly even."""
+        return self._over_mean(self._by_rank().max(axis=1))
+
+    def rank_imbalance_bound(self, least_largest: Sequence[int]) -> float:
+        """The same of what the largest rank of each step cannot be below."""
+        return self._over_mean(np.array(least_largest, dtype=np.float64))
+
+    def _over_mean(self, largest: npt.NDArray[np.float64]) -> float:
+        means = self._by_rank().mean(axis=1)
+        return float((largest[means > 0] / means[means > 0]).mean()) if (means > 0).any() else 1.0
+
+    def _by_rank(self) -> npt.NDArray[np.float64]:
+        ranks, steps = int(self.rank.max()) + 1, int(self.step.max()) + 1
+        totals = np.bincount(self.step * ranks + self.rank, weights=self.cost, minlength=steps * ranks)
+        return totals.astype(np.float64).reshape(steps, ranks)
 
 
 def count_shares(program: Program, steps: Iterable[Step], world_size: int, multiple_of: int = 1) -> ShareCounts:
     """Count every share of these steps; lengths rounded up to a multiple as the plan's budget does."""
     pack_tokens = next((stage.max_tokens for _, stage in program.plan.leaves() if isinstance(stage, _Packing)), None)
     if program.split.batches_per_step(2) == 1:
-        pack_tokens = None  # the split cuts packs into shares of its own, padded to their longest
+        pack_tokens = None  # the split cuts packs into shares of its own
+    cost = program.split.cost if isinstance(program.split, Bounded) else Cost()
+    is_packed = isinstance(program.split, BalancedPacked)
     shapes = next((stage.shapes for _, stage in program.plan.leaves() if isinstance(stage, _HasShapes)), None)
     counted: list[tuple[int, ...]] = []
     for number, step in enumerate(steps):
         lengths = None if not program.lengths else np.column_stack([step.batches.columns[n] for n in program.lengths])
         for rank in range(world_size):
-            for share in program.split.share(step.batches, world_size, rank).mine:
+            for share in step.split.share(step.batches, world_size, rank).mine:
                 if lengths is None:
                     examples = step.batches.indices[share.rows].size
-                    counted.append((number, rank, examples, examples, examples, 1))
+                    counted.append((number, rank, examples, examples, examples, examples, 1))
                     continue
                 mine = lengths[share.rows]
                 rows, longest = mine.shape[0], (-(-mine.max(axis=0) // multiple_of) * multiple_of).tolist()
@@ -89,10 +103,14 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
                 elif shapes is not None:
                     shape = int(step.batches.columns["shape"][share.rows][0])
                     rows, longest = shapes.examples[shape], list(shapes.lengths[shape])
-                counted.append((number, rank, mine.shape[0], int(mine.sum()), rows, *longest))
+                tokens = int(mine.sum())
+                if is_packed:
+                    rows, longest = 1, [tokens]
+                priced = int(cost.of(mine[:, -1]).sum()) if is_packed else rows * int(cost.of(np.array(longest)).sum())
+                counted.append((number, rank, mine.shape[0], tokens, priced, rows, *longest))
     table = np.array(counted, dtype=np.int64).reshape(len(counted), -1)
-    step_of, rank_of, examples_of, tokens, rows_of = (np.ascontiguousarray(column) for column in table.T[:5])
-    return ShareCounts(step_of, rank_of, examples_of, tokens, rows_of, table[:, 5:])
+    step_of, rank_of, examples_of, tokens_of, costs, rows_of = (np.ascontiguousarray(column) for column in table.T[:6])
+    return ShareCounts(step_of, rank_of, examples_of, tokens_of, costs, rows_of, table[:, 6:])
 
 
 def adjacent_correlation(values: npt.NDArray[np.float64]) -> float | None:

@@ -11,7 +11,7 @@ import numpy as np
 from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
-from croupier.core.split import Split
+from croupier.core.split import Bounded, Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import TooFewIds
@@ -21,6 +21,7 @@ from croupier.report.mixed_sources import sources_of
 from croupier.run.dealer import Dealer
 from croupier.run.program import Program
 from croupier.run.walk import Step, walk
+from croupier.split.balanced_packed import BalancedPacked
 
 __all__ = ["preview"]
 
@@ -99,6 +100,7 @@ def preview(
         padding=1.0 - float(counts.tokens.sum() / max(1, counts.padded.sum())) if has_lengths else None,
         fill=None if budget is None else _fill(program, steps, counts, budget, multiple_of),
         rank_imbalance=counts.rank_imbalance(),
+        rank_imbalance_bound=_imbalance_bound(program, steps, counts, world_size),
         shapes=counts.shapes(),
         adjacent_correlation=adjacent_correlation(
             counts.per_step(counts.tokens) / np.maximum(1, counts.per_step(counts.examples))
@@ -110,7 +112,7 @@ def preview(
         rows_not_dealt=table.size - times.size if is_exact and resume is None and times.size < table.size else None,
         shares=_shares_of_sources(table, dealt),
         sources=sources_of(program, steps, cursor, left),
-        ledger=sum((step.ledger for step in steps), _padding_of(program, steps, world_size)),
+        ledger=sum((step.ledger for step in steps), _padding_of(steps, world_size)),
         prepare_seconds=prepare_seconds,
         prepare_bytes=_bytes_of(program.context(cursor.epoch).prepared),
         ids_per_second=dealt.size / seconds,
@@ -129,14 +131,22 @@ def _sampled(program: Program, cursor: Cursor, world_size: int) -> Iterator[Step
             yield step
 
 
-def _padding_of(program: Program, steps: list[Step], world_size: int) -> Ledger:
-    padded = sum(program.split.share(step.batches, world_size, 0).padding_shares for step in steps)
+def _padding_of(steps: list[Step], world_size: int) -> Ledger:
+    padded = sum(step.split.share(step.batches, world_size, 0).padding_shares for step in steps)
     return Ledger.of("split", "repeated as padding", padded)
+
+
+def _imbalance_bound(program: Program, steps: list[Step], counts: ShareCounts, world_size: int) -> float | None:
+    if not isinstance(program.split, Bounded) or world_size == 1 or program.length is None:
+        return None
+    return counts.rank_imbalance_bound([program.split.least_largest(step.batches, world_size) for step in steps])
 
 
 def _fill(program: Program, steps: list[Step], counts: ShareCounts, budget: int, multiple_of: int) -> float:
     """Padded tokens over what the budgets of the batches would hold."""
     if program.split.batches_per_step(2) == 1:
+        if isinstance(program.split, BalancedPacked):
+            return float(counts.per_step(counts.tokens).mean() / budget)
         padded = [
             step.batches.indices.size
             * sum(-(-int(step.batches.columns[name].max()) // multiple_of) * multiple_of for name in program.lengths)

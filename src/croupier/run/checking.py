@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from croupier.core.chain import Chain, chain
 from croupier.core.split import Split
 from croupier.core.stage import Stage
@@ -11,7 +14,7 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.split.lockstep import Lockstep
 
-__all__ = ["checked_run"]
+__all__ = ["checked_run", "checked_signal"]
 
 
 def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, split: Any) -> tuple[Chain, Split]:
@@ -28,3 +31,14 @@ def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, sp
     if not isinstance(chosen, Split) or isinstance(chosen, type):
         raise BadArgument("split", "be a split", chosen, "pass Lockstep() or Balanced(...)")
     return plan if isinstance(plan, Chain) else chain(plan), chosen
+
+
+def checked_signal(signal: npt.ArrayLike, ids: int) -> npt.NDArray[np.float32]:
+    """What training observed, one finite number for each id; or the error that says what is wrong."""
+    values = np.asarray(signal, dtype=np.float32)
+    if values.shape != (ids,):
+        raise BadArgument("signal", f"have one number for each of {ids} ids", values.shape, "pass losses")
+    if not np.all(np.isfinite(values)):
+        bad = float(values[~np.isfinite(values)][0])
+        raise BadArgument("signal", "be finite", bad, "skip steps that overflowed")
+    return values

@@ -52,4 +52,4 @@ def count_batches(program: Program, cursor: Cursor, world_size: int) -> int:
         return count_steps(program, cursor, world_size) * steady
     start = replace(cursor.at_epoch(cursor.epoch), world_size=world_size)
     steps = walk(program, start, world_size, program.segment)
-    return sum(len(program.split.share(step.batches, world_size, 0).mine) for step in steps)
+    return sum(len(step.split.share(step.batches, world_size, 0).mine) for step in steps)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.cost import Cost
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.split import Split
@@ -15,7 +16,7 @@ from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds, checked_int
 from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of
-from croupier.run.checking import checked_run
+from croupier.run.checking import checked_run, checked_signal
 from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_step
 from croupier.run.memory import Gather, Memory, Report
@@ -172,15 +173,14 @@ class Dealer:
                 "observe", "be used where ranks can exchange what they observe", f"{self.world_size} ranks alone",
                 "initialise torch.distributed before the BatchSampler, or call connect(gather, agree)",
             )  # fmt: skip
-        values = np.asarray(signal, dtype=np.float32)
-        if values.shape != (len(deal),):
-            raise BadArgument("signal", f"have one number for each of {len(deal)} ids", values.shape, "pass losses")
-        if not np.all(np.isfinite(values)):
-            bad = float(values[~np.isfinite(values)][0])
-            raise BadArgument("signal", "be finite", bad, "skip steps that overflowed")
+        values = checked_signal(signal, len(deal))
         if not deal.is_padding:
             ordinal = self.program.epochs.ordinal(deal.epoch, deal.segment)
             self.program.memory.report(Report(ordinal, deal.places, deal.ids, values))
+
+    def adopt_cost(self, cost: Cost) -> int:
+        """Balance shares by this cost, on every rank alike, from the segment after next on; returns its number."""
+        return self.program.adopt_cost(cost, self._received_segment)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
@@ -277,7 +277,7 @@ class Dealer:
             except StopIteration as end:
                 self._undealt = end.value
                 break
-            shares = program.split.share(step.batches, self.world_size, self.rank)
+            shares = step.split.share(step.batches, self.world_size, self.rank)
             ledger += step.ledger + Ledger.of("split", "repeated as padding", shares.padding_shares)
             yield from deals_of_step(
                 step, shares, world_size=self.world_size, start=cursor, length=program.length, ledger=ledger

@@ -12,14 +12,16 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.chain import Chain
+from croupier.core.cost import Cost
 from croupier.core.facts import checked_names, gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
 from croupier.core.policies import Whole
-from croupier.core.split import Split
+from croupier.core.split import Bounded, Split
 from croupier.core.stage import Context, Prepared, Preparing, Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, NoInverse
+from croupier.run.cost_versions import CostVersions
 from croupier.run.epochs import Epochs
 from croupier.run.memory import Memory
 
@@ -30,12 +32,13 @@ KEPT_SEGMENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A planned window: its batches in flat order, and the running sum of their tokens."""
+    """A planned window: its batches in flat order, the running sum of their tokens, and what shares its steps."""
 
     epoch: int
     number: int
     batches: Batches
     tokens_before: Int64
+    split: Split
 
 
 class Program:
@@ -60,6 +63,7 @@ class Program:
         self.seed = seed
         self.split = split
         self.lanes = lanes
+        self.costs = CostVersions()
         self.memory = Memory(self.plan.leaves(), table.size, writes_files=False) if memory is None else memory
         self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
         self._segments: dict[tuple[int, int, int], Segment] = {}
@@ -74,7 +78,9 @@ class Program:
     def on_table(self, table: Table) -> Program:
         """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
         memory = self.memory.grown(self.plan.leaves(), table.size)
-        return Program(self.plan, table, seed=self.seed, split=self.split, lanes=self.lanes, memory=memory)
+        grown = Program(self.plan, table, seed=self.seed, split=self.split, lanes=self.lanes, memory=memory)
+        grown.costs = self.costs
+        return grown
 
     def with_lanes(self, lanes: int) -> Program:
         """The same run with the lanes it was started with."""
@@ -86,6 +92,16 @@ class Program:
     def table_fingerprint(self) -> dict[str, Any]:
         """What a state's table is matched by."""
         return table_fingerprint(self.table)
+
+    def adopt_cost(self, cost: Cost, received_segment: int) -> int:
+        """Balance by another cost from the segment after next on; returns its place among all of the run."""
+        if not isinstance(self.split, Bounded):
+            name = type(self.split).__name__
+            raise BadArgument("adopt_cost", "be used with a split that balances by cost", name, "choose Balanced()")
+        planned = max((self.epochs.ordinal(epoch, number) for epoch, number, _ in self._segments), default=-1)
+        first = received_segment + 2
+        self.costs = self.costs.adopted(cost, segment=first, last_planned=planned)
+        return first
 
     def segment(self, epoch: int, number: int) -> Segment:
         """Plan one segment; the last few are kept."""
@@ -168,7 +184,8 @@ class Program:
         sealed = replace(
             batches, indices=_read_only(batches.indices), offsets=_read_only(batches.offsets), columns=columns
         )
-        return Segment(epoch, number, sealed, tokens_before)
+        split = self.costs.split_at(self.split, self.epochs.ordinal(epoch, number))
+        return Segment(epoch, number, sealed, tokens_before, split)
 
     def _order_context(self, inner_epoch: int, epoch: int, number: int) -> Context:
         if inner_epoch == epoch:

@@ -14,12 +14,25 @@ from croupier.core.policies import Tail
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadState
 from croupier.run.audit import Skip
+from croupier.run.cost_versions import CostVersions
 from croupier.run.program import Program
 
 __all__ = ["STATE_VERSION", "read_state", "write_state"]
 
 STATE_VERSION = 1
-FIELDS = {"croupier_state", "cursor", "run", "plan", "table", "ledger", "skipped", "has_grown", "learned", "checksum"}
+FIELDS = {
+    "croupier_state",
+    "cursor",
+    "run",
+    "plan",
+    "table",
+    "ledger",
+    "skipped",
+    "has_grown",
+    "costs",
+    "learned",
+    "checksum",
+}
 
 
 def write_state(
@@ -35,6 +48,7 @@ def write_state(
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
         "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
         "has_grown": has_grown,
+        "costs": program.costs.to_list(),
     }
     state["checksum"] = digest(state)
     state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))
@@ -71,6 +85,7 @@ def read_state(
         raise BadState(
             "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
         )
+    program.costs = CostVersions.from_list(state["costs"], program.split)
     program.memory.load(state["learned"], keep_reports=keep_reports)
     program.forget_plans()
     size = program.segment(cursor.epoch, cursor.segment).batches.indices.size

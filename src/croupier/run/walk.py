@@ -13,6 +13,7 @@ from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail, Whole
+from croupier.core.split import Split
 from croupier.errors import BadArgument
 from croupier.run.program import Program, Segment
 
@@ -36,6 +37,11 @@ class Step:
     ledger: Ledger
     """What happened to ids since the step before."""
     spans: list[Span]
+
+    @property
+    def split(self) -> Split:
+        """What cuts it into shares: that of the segment in which it begins."""
+        return self.spans[0].segment.split
 
     @property
     def places(self) -> Int64:

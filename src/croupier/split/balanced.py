@@ -7,19 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
+from croupier.core.cost import Cost
 from croupier.core.key import Key
 from croupier.core.policies import FewIds, Whole
 from croupier.core.split import Recut, Share, Shares
-from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.errors import BadArgument, checked_int
 from croupier.kernels.balancing import balanced_sizes
 from croupier.split.arranging import in_random_order, without_empty_batches
+from croupier.split.recutting import recut_last_global, too_few_for
 
 __all__ = ["Balanced"]
 
 
 @dataclass(frozen=True, slots=True)
 class Balanced:
-    """Cut each global batch into world size x micro-batches shares of equal padded size.
+    """Cut each global batch into world size x micro-batches shares of equal padded cost.
 
     The global batches are the same on 1 or 512 ranks, so the training is too; only the cut differs.
 
@@ -29,14 +31,20 @@ class Balanced:
         Memory cap: no micro-batch has more padded tokens. As many micro-batches are made as this needs.
     micro_batches : int
         At least this many for each rank and step (gradient accumulation).
+    cost : Cost
+        What an example of the share's longest length costs; tokens by default. Of what was measured while running,
+        ``adopt_cost`` brings in a newer version.
     few_ids : FewIds
         What to do where a global batch has fewer ids than shares.
     length : str
         The column to balance; shares are equal in count where neither plan nor table has it.
 
-    Guarantees: every rank has the same number of micro-batches in a step; no share is empty; the largest share is
-    the smallest possible among consecutive cuts of the batch sorted by length, in integers; shares of one micro-batch
-    have similar lengths on all ranks.
+    Guarantees: every rank has the same number of micro-batches in a step; no share is empty; no way to share the ids
+    has a smaller largest share (examples x cost of the longest); shares of one micro-batch have similar lengths on all
+    ranks.
+
+    Shares are consecutive cuts of the batch sorted by length. That loses nothing: take any shares in order of their
+    longest example and hand the examples out anew, longest first, by the same counts; no share's longest gets longer.
 
     A step is the unit of a checkpoint: a state saved between two micro-batches is that of the step's beginning, as
     the model's weights are.
@@ -52,6 +60,7 @@ class Balanced:
 
     max_tokens: int | None = None
     micro_batches: int = 1
+    cost: Cost = Cost()  # noqa: RUF009 - a frozen value
     few_ids: FewIds = FewIds.REFUSE
     length: str = "length"
 
@@ -59,6 +68,8 @@ class Balanced:
         if self.max_tokens is not None:
             checked_int("max_tokens", self.max_tokens, at_least=1, fix="pass None for no memory cap")
         checked_int("micro_batches", self.micro_batches, at_least=1, fix="pass 1 for no accumulation")
+        if not isinstance(self.cost, Cost):
+            raise BadArgument("cost", "be a Cost", self.cost, "pass Cost(linear, quadratic)")
         if not isinstance(self.few_ids, FewIds):
             raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
 
@@ -84,18 +95,7 @@ class Balanced:
 
     def recut(self, sizes: Int64, world_size: int, whole: Whole) -> Recut:
         """Join the last global batch with the one before and halve both, where it has too few ids."""
-        shares = world_size * self.micro_batches
-        if sizes.size == 0 or sizes[-1] >= shares:
-            return Recut(sizes)
-        if whole is Whole.NO and sizes.size > 1 and (both := int(sizes[-1] + sizes[-2])) >= 2 * shares:
-            return Recut(np.concatenate([sizes[:-2], np.array([both - both // 2, both // 2], np.int64)]))
-        match self.few_ids:
-            case FewIds.PAD:
-                return Recut(sizes)
-            case FewIds.DROP:
-                return Recut(sizes[:-1], int(sizes[-1]))
-            case FewIds.REFUSE:
-                raise self._too_few(int(sizes[-1]), world_size, self.micro_batches)
+        return recut_last_global(sizes, (world_size, self.micro_batches), whole, self.few_ids)
 
     def share(self, batch: Batches, world_size: int, rank: int) -> Shares:
         """Sort by length, cut into consecutive shares, and give each micro-batch neighbouring ones."""
@@ -109,7 +109,7 @@ class Balanced:
             micro_batches, sizes = self._fitting_sizes(lengths[order], world_size)
         shares = world_size * micro_batches
         if ids < shares and self.few_ids is not FewIds.PAD:
-            raise self._too_few(ids, world_size, micro_batches)
+            raise too_few_for(ids, (world_size, micro_batches))
         ends = np.cumsum(sizes)
         mine: list[Share] = []
         for micro_batch in range(micro_batches):
@@ -120,6 +120,17 @@ class Balanced:
             else:
                 mine.append(Share(order[(place - ids) % ids, None], is_padding=True))
         return Shares(tuple(mine), shares - sizes.size)
+
+    def least_largest(self, batch: Batches, world_size: int) -> int:
+        """Of one micro-batch a step, the optimum; of several, what the longest example and the sum of all ask for."""
+        lengths = batch.columns.get(self.length)
+        if lengths is None:
+            return -(-batch.indices.size // world_size)
+        costs = self.cost.of(np.sort(lengths)[::-1])
+        if self.micro_batches == 1 and self.max_tokens is None and costs.size >= world_size:
+            sizes = balanced_sizes(costs, world_size)
+            return int((sizes * costs[np.cumsum(sizes) - sizes]).max())
+        return max(int(costs[0]), -(-int(costs.sum()) // world_size))
 
     def _with_even_end(self, batches: Batches) -> Batches:
         """Where few ids are left for the last batch, too few for many ranks, move its cut forward.
@@ -143,9 +154,10 @@ class Balanced:
 
     def _fitting_sizes(self, descending: Int64, world_size: int) -> tuple[int, Int64]:
         ids = descending.size
+        costs = self.cost.of(descending)
         micro_batches = self.micro_batches
         while True:
-            sizes = balanced_sizes(descending, min(ids, world_size * micro_batches))
+            sizes = balanced_sizes(costs, min(ids, world_size * micro_batches))
             if self.max_tokens is None:
                 return micro_batches, sizes
             starts = np.cumsum(sizes) - sizes
@@ -158,12 +170,6 @@ class Balanced:
                     "raise it, or drop or truncate such examples with TokenBudget(too_long=...)",
                 )  # fmt: skip
             micro_batches += 1
-
-    def _too_few(self, ids: int, world_size: int, micro_batches: int) -> TooFewIds:
-        return TooFewIds(
-            f"a global batch has {ids} ids for {world_size} ranks x {micro_batches} micro-batches; make global batches"
-            " larger, or choose Balanced(few_ids=FewIds.DROP) or FewIds.PAD, or Repeat(order, times)"
-        )
 
 
 def _equal_sizes(total: int, shares: int) -> Int64:

@@ -2,6 +2,7 @@
 
 from croupier.run.deal import Deal
 from croupier.torch.batch_sampler import BatchSampler
+from croupier.torch.batch_sizes import BatchSizes, CudaMemory, find_batch_sizes
 from croupier.torch.distributed_sampler_order import CutByRank, DistributedSamplerOrder
 from croupier.torch.global_means import global_mean, loss_sum_scale
 from croupier.torch.load_balancing import global_expert_counts, load_balancing_loss
@@ -12,6 +13,8 @@ from croupier.torch.with_facts import Row, WithFacts
 
 __all__ = [
     "BatchSampler",
+    "BatchSizes",
+    "CudaMemory",
     "CutByRank",
     "Deal",
     "DistributedSamplerOrder",
@@ -22,6 +25,7 @@ __all__ = [
     "Padded",
     "Row",
     "WithFacts",
+    "find_batch_sizes",
     "global_expert_counts",
     "global_mean",
     "load_balancing_loss",

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import croupier as cr
+from croupier.errors import BadArgument, BadState, FeedbackTooLate
+from croupier.run.cost_versions import CostVersions
+
+
+def run(rank=0, world=2):
+    rng = np.random.default_rng(0)
+    table = cr.Table(length=np.clip(rng.lognormal(5, 1.2, 400), 1, 2_000).astype(np.int64))
+    plan = cr.chain(cr.Shuffle(), cr.FixedSize(20), segment_ids=100)
+    return cr.Dealer(plan, table, seed=0, rank=rank, world_size=world, split=cr.Balanced())
+
+
+def test_a_cost_holds_from_the_segment_after_next_and_in_later_epochs():
+    cost = cr.Cost(0, 1)
+    plain, adopted, always = run(), run(), run()
+    always.program.costs = CostVersions(((0, cost),))
+    deals = {"plain": [], "adopted": [], "always": []}
+    for name, dealer in (("plain", plain), ("adopted", adopted), ("always", always)):
+        for _ in range(2):
+            for number, deal in enumerate(dealer):
+                if name == "adopted" and deal.epoch == 0 and number == 2:
+                    assert dealer.adopt_cost(cost) == 2
+                deals[name].append((deal.epoch, deal.segment, list(deal)))
+    for old, new, other in zip(deals["plain"], deals["adopted"], deals["always"], strict=True):
+        epoch, segment, _ = new
+        assert new == (old if (epoch, segment) < (0, 2) else other)
+    assert deals["plain"] != deals["always"]
+
+
+def test_a_restart_goes_on_with_the_version_and_the_ids_stay_the_same_on_all_ranks():
+    dealers = [run(rank) for rank in range(2)]
+    passes = [iter(dealer) for dealer in dealers]
+    for deal_pass in passes:
+        for _ in range(3):
+            next(deal_pass)
+    for dealer in dealers:
+        dealer.adopt_cost(cr.Cost(3, 1))
+    state = json.loads(json.dumps(dealers[0].state_dict()))
+    rest = [list(deal_pass) for deal_pass in passes]
+    resumed = [run(rank) for rank in range(2)]
+    for dealer in resumed:
+        dealer.load_state_dict(state)
+    assert [list(dealer) for dealer in resumed] == rest
+    ids = [i for deals in rest for deal in deals for i in deal]
+    assert len(ids) == len(set(ids)) == 340
+
+
+def test_a_cost_that_comes_too_late_or_to_the_wrong_split_is_refused():
+    dealer = run()
+    dealer.program.segment(0, 2)
+    with pytest.raises(
+        FeedbackTooLate, match=r"a cost can be adopted from segment 2 on, but segment 2 has been planned"
+    ):
+        dealer.adopt_cost(cr.Cost())
+    with pytest.raises(BadArgument, match=r"cost must be a Cost, got 3; pass StepTimes"):
+        run().adopt_cost(3)
+    plain = cr.Dealer(cr.chain(cr.Shuffle(), cr.FixedSize(2)), cr.Table(size=9), seed=0)
+    with pytest.raises(
+        BadArgument, match=r"adopt_cost must be used with a split that balances by cost, got 'Lockstep'"
+    ):
+        plain.adopt_cost(cr.Cost())
+
+
+@pytest.mark.parametrize(
+    "saved", [3, [3], [[1, 2]], [[1, 2, -3]], [[1, 2, 3.0]], [[2, 1, 0], [1, 1, 0]], [[True, 1, 0]]]
+)
+def test_damaged_versions_are_refused(saved):
+    with pytest.raises(BadState, match=r"state: costs must be lists of a segment, ascending, and two coefficients"):
+        CostVersions.from_list(saved, cr.Balanced())
+
+
+def test_a_later_version_replaces_one_of_the_same_segment():
+    versions = CostVersions().adopted(cr.Cost(1), segment=3, last_planned=1)
+    versions = versions.adopted(cr.Cost(2), segment=3, last_planned=2)
+    assert versions.to_list() == [[3, 2, 0]]
+    assert CostVersions.from_list(versions.to_list(), cr.Balanced()) == versions
