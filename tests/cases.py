@@ -196,7 +196,6 @@ CASES = [
     Case("pack-in-pieces", cr.Pack, lambda: plan(cr.Shuffle(), cr.Pack(40, too_long=cr.TooLong.SPLIT)), "drawn"),
     Case("sorted-windows", cr.SortedWindows, lambda: plan(cr.Shuffle(), cr.SortedWindows(32), cr.TokenBudget(BUDGET))),
     Case("length-buckets", cr.LengthBuckets, lambda: plan(cr.Shuffle(), cr.LengthBuckets(4), cr.TokenBudget(BUDGET))),
-    Case("graded-windows", cr.GradedWindows, lambda: plan(cr.Shuffle(), cr.GradedWindows(32), cr.TokenBudget(BUDGET))),
     Case(
         "pair-buckets",
         cr.LengthBuckets,

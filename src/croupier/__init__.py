@@ -2,7 +2,6 @@
 
 from croupier.batch.fixed_shapes import FixedShapes
 from croupier.batch.fixed_size import FixedSize
-from croupier.batch.graded_windows import GradedWindows
 from croupier.batch.group_by import GroupBy, Grouping
 from croupier.batch.length_buckets import LengthBuckets
 from croupier.batch.pack import Pack
@@ -52,6 +51,7 @@ from croupier.order.weighted_subset import WeightedSubset
 from croupier.report.difference import Difference, diff
 from croupier.report.figures import Preview
 from croupier.report.preview import preview
+from croupier.report.randomness_dial import Dial, randomness_dial
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
 from croupier.select.selection import Selection
@@ -76,6 +76,7 @@ __all__ = [
     "Cursor",
     "Deal",
     "Dealer",
+    "Dial",
     "Difference",
     "EffectiveNumber",
     "EpochEnd",
@@ -84,7 +85,6 @@ __all__ = [
     "FewIds",
     "FixedShapes",
     "FixedSize",
-    "GradedWindows",
     "GrainShuffle",
     "GroupBy",
     "Grouping",
@@ -135,6 +135,7 @@ __all__ = [
     "in_table_order",
     "load_state",
     "preview",
+    "randomness_dial",
     "save_state",
 ]
 

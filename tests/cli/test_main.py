@@ -39,6 +39,16 @@ def test_preview_as_json_of_any_column_and_plan(lengths):
     assert plain["steps"] == 100
 
 
+def test_the_dial_is_printed_drawn_and_written_as_json(lengths):
+    plot = lengths / "dial.svg"
+    done = croupier("dial", lengths / "lengths.npy", "--max-tokens", 1000, "--plot", plot)
+    assert done.returncode == 0, done.stderr
+    assert "sorted windows of 256" in done.stdout
+    assert plot.exists()
+    done = croupier("dial", lengths / "facts.parquet", "--length", "frames", "--max-tokens", 1000, "--json")
+    assert json.loads(done.stdout)[0]["family"] == "no grouping"
+
+
 def test_preview_of_a_mixture_shows_each_source(tmp_path):
     values = np.random.default_rng(0).integers(1, 100, 1000)
     facts = pa.table({"length": values, "language": ["en"] * 900 + ["de"] * 100})

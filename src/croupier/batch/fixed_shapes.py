@@ -17,7 +17,7 @@ from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table, checked_lengths
 from croupier.errors import BadArgument, BadTable
 from croupier.kernels.covering import cheapest_cover
-from croupier.kernels.sorting import sort_windows
+from croupier.kernels.grouping import group_rows
 
 __all__ = ["FixedShapes"]
 
@@ -105,15 +105,14 @@ class FixedShapes:
             batches = self._without(batches, covered == order.size)
             covered = covered[covered < order.size]
         shape = order[covered]
-        numbers = np.repeat(np.arange(len(batches)), batches.sizes) * order.size + shape
-        rows = sort_windows(numbers, np.array([0, numbers.size]))
-        edges = np.flatnonzero(np.diff(numbers[rows], prepend=-1))
-        most = np.array(self.shapes.examples, dtype=np.int64)[shape[rows][edges]]
-        sizes = np.diff(np.append(edges, numbers.size))
+        incoming = np.repeat(np.arange(len(batches)), batches.sizes)
+        rows, edges = group_rows(incoming * order.size + shape, len(batches) * order.size)
+        most = np.array(self.shapes.examples, dtype=np.int64)[shape[rows[edges[:-1]]]]
+        sizes = np.diff(edges)
         counts = -(-sizes // np.maximum(1, most))
         within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
-        starts = np.repeat(edges, counts) + within * np.repeat(most, counts)
-        cut = batches.with_columns(shape=shape.astype(np.int32)).take(rows, np.append(starts, numbers.size))
+        starts = np.repeat(edges[:-1], counts) + within * np.repeat(most, counts)
+        cut = batches.with_columns(shape=shape.astype(np.int32)).take(rows, np.append(starts, shape.size))
         return replace(cut, interchangeable=True)
 
     def _without(self, batches: Batches, is_long: npt.NDArray[np.bool_]) -> Batches:

@@ -8,13 +8,13 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.batches import Batches, Int64
+from croupier.core.batches import Batches
 from croupier.core.facts import gathered
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadTable
-from croupier.kernels.sorting import sort_windows
+from croupier.kernels.grouping import group_rows
 
 __all__ = ["GroupBy", "Grouping"]
 
@@ -94,8 +94,7 @@ class GroupBy:
             groups = np.take(context.prepared["groups"], batches.indices)
         _, ranks = np.unique(groups, return_inverse=True)
         kinds = int(ranks.max()) + 1 if ranks.size else 1
-        numbers: Int64 = np.repeat(np.arange(len(batches)), batches.sizes) * kinds + ranks
-        rows = sort_windows(numbers, np.array([0, numbers.size]))
-        edges = np.flatnonzero(np.diff(numbers[rows], prepend=-1))
-        grouped = batches.with_columns(group=groups.astype(np.int64)).take(rows, np.append(edges, numbers.size))
+        incoming = np.repeat(np.arange(len(batches)), batches.sizes)
+        rows, offsets = group_rows(incoming * kinds + ranks, len(batches) * kinds)
+        grouped = batches.with_columns(group=groups.astype(np.int64)).take(rows, offsets)
         return replace(grouped, interchangeable=True)

@@ -15,7 +15,7 @@ from croupier.core.table import Table, checked_lengths
 from croupier.errors import BadArgument, checked_int
 from croupier.kernels.box_bounds import fit_boxes
 from croupier.kernels.covering import cheapest_cover
-from croupier.kernels.sorting import sort_windows
+from croupier.kernels.grouping import group_rows
 
 __all__ = ["LengthBuckets", "fit_bounds"]
 
@@ -99,11 +99,10 @@ class LengthBuckets:
         bucket = np.minimum(cheapest_cover(lengths, bounds), bounds.shape[0] - 1)
         if self.outliers is not None:
             bucket[self.outliers.find(lengths, context.prepared)] = bounds.shape[0]
-        numbers = np.repeat(np.arange(len(batches)), batches.sizes) * (bounds.shape[0] + 1) + bucket
-        rows = sort_windows(numbers, np.array([0, bucket.size]))
-        edges = np.flatnonzero(np.diff(numbers[rows], prepend=-1))
-        cut = batches.with_columns(bucket=bucket.astype(np.int32))
-        cut = cut.take(rows, np.append(edges, bucket.size).astype(np.int64))
+        kinds = bounds.shape[0] + 1
+        incoming = np.repeat(np.arange(len(batches)), batches.sizes)
+        rows, offsets = group_rows(incoming * kinds + bucket, len(batches) * kinds)
+        cut = batches.with_columns(bucket=bucket.astype(np.int32)).take(rows, offsets)
         return replace(cut, interchangeable=True)
 
 

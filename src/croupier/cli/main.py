@@ -1,4 +1,4 @@
-"""The command line: ``croupier demo`` and ``croupier preview``."""
+"""The command line: ``croupier demo``, ``croupier preview`` and ``croupier dial``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from croupier.core.table import Table
 from croupier.order.shares import Temperature
 from croupier.recipes import bucketed, length_grouped, mixed, shuffled
 from croupier.report.preview import preview as preview_plan
+from croupier.report.randomness_dial import randomness_dial
 
 __all__ = ["app", "run"]
 
@@ -66,11 +67,27 @@ def preview(
     console.print_json(figures.to_json()) if as_json else console.print(figures)
 
 
+@app.command()
+def dial(
+    table: Annotated[Path, typer.Argument(help="A .npy file of lengths, or a Parquet file with a length column.")],
+    max_tokens: Annotated[int, typer.Option(help="Padded tokens a batch.")],
+    length: Annotated[str, typer.Option(help="The column of lengths.")] = "length",
+    world_size: Annotated[int, typer.Option(help="Ranks.")] = 1,
+    plot: Annotated[Path | None, typer.Option(help="Draw it too: an .svg or .png file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure padding against randomness over the settings of length grouping; * marks those that none beats."""
+    measured = randomness_dial(_table(table, length), max_tokens=max_tokens, length=length, world_size=world_size)
+    if plot is not None:
+        measured.plot(plot)
+    typer.echo(measured.to_json() if as_json else str(measured))
+
+
 def run() -> None:
     """Run a command; a mistake is one clear line, not a traceback."""
     try:
         app()
-    except (ValueError, OSError, RuntimeError) as error:
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
         Console(stderr=True).print(f"croupier: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)
 

@@ -15,6 +15,14 @@ Int64 = npt.NDArray[np.int64]
 def _cover_loop(lengths: Int64, caps: Int64) -> Int64:
     boxes, dimensions = caps.shape
     found = np.empty(lengths.shape[0], dtype=np.int64)
+    if dimensions == 1:
+        # Cheapest first is shortest first, and a count has no branches to guess wrong.
+        for row in range(lengths.shape[0]):
+            too_short = 0
+            for box in range(boxes):
+                too_short += lengths[row, 0] > caps[box, 0]
+            found[row] = too_short
+        return found
     for row in range(lengths.shape[0]):
         box = 0
         while box < boxes:
@@ -47,7 +55,7 @@ def cheapest_cover(lengths: Int64, caps: Int64) -> Int64:
     ----------
     lengths : int64 array of shape (n, d)
     caps : int64 array of shape (k, d)
-        Cheapest first.
+        Cheapest first; with d = 1, ascending.
 
     Returns
     -------
