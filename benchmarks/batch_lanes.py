@@ -12,7 +12,7 @@ from benchmarks import measures
 from benchmarks.harness import OURS, Reach, Row, row
 from benchmarks.lengths import MAX_TOKENS, lognormal_lengths
 from benchmarks.measures import BatchFacts
-from benchmarks.ours import dealer_of, planned, windows_plan
+from benchmarks.ours import dealer_of, default_plan, planned
 
 IDS = 10**6
 FILL_GOALS = {1: 0.97, 8: 0.95, 64: 0.95, 512: 0.88}
@@ -23,7 +23,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     lengths = lognormal_lengths(IDS)
     steps = 3_000 if quick else 10_000
     for lanes, goal in FILL_GOALS.items():
-        dealer = dealer_of(windows_plan(), lengths, lanes=lanes)
+        dealer = dealer_of(default_plan(), lengths, lanes=lanes)
         epochs: list[BatchFacts] = []
         while sum(len(facts.examples) for facts in epochs) < steps * lanes:
             epochs.append(BatchFacts.of(planned(dealer, len(epochs)), lengths))

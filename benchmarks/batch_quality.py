@@ -10,12 +10,13 @@ from benchmarks import measures, peers
 from benchmarks.harness import OURS, Better, Reach, Row, row, say
 from benchmarks.lengths import MAX_TOKENS, Int32, lognormal_lengths
 from benchmarks.measures import BatchFacts, Epoch
-from benchmarks.ours import DEFAULT_WINDOW_IDS, buckets_plan, dealer_of, planned, windows_plan
+from benchmarks.ours import buckets_plan, dealer_of, default_plan, planned, windows_plan
 
 WINDOWS = tuple(2**power for power in (10, 11, 12, 13, 14))
 BUCKETS = 30
 LOW_PADDING_PERCENT = 1.5
 
+DEFAULT = "ours, the default plan"
 OUR_BUCKETS = f"ours, {BUCKETS} buckets"
 HF = "HF group_by_length"
 LHOTSE = "lhotse DynamicBucketing"
@@ -68,18 +69,18 @@ Qualities = Mapping[str, Quality | None]
 def rows(*, quick: bool) -> Iterator[Row]:
     """Quality at one lane, ours beside the peers."""
     lengths = lognormal_lengths(2 * 10**5 if quick else 10**6)
-    ours = {_window_name(window): _quality(_planner(windows_plan(window), lengths), lengths) for window in WINDOWS}
+    ours = {DEFAULT: _quality(_planner(default_plan(), lengths), lengths)}
+    ours |= {_window_name(window): _quality(_planner(windows_plan(window), lengths), lengths) for window in WINDOWS}
     others = {name: _quality(epoch_of, lengths, name) for name, epoch_of in _contenders(lengths).items()}
-    default = _window_name(DEFAULT_WINDOW_IDS)
-    all_of_them = {OURS: ours[default]} | {name: q for name, q in ours.items() if name != default} | others
+    all_of_them = {OURS: ours[DEFAULT]} | {name: q for name, q in ours.items() if name != DEFAULT} | others
     where = f"default plan, {lengths.size:.0e} lengths, 64k tokens"
     yield _measure(f"{where}: padding", "%", all_of_them, "padding_percent", "less")
     yield _measure(f"{where}: fill of the budget", "", all_of_them, "fill", "more", Reach(at_least=0.97))
     yield _measure(f"{where}: adjacent-length correlation", "", all_of_them, "correlation", None)
     yield _measure(f"{where}: re-pairing, times chance", "", all_of_them, "re_pairing", "less")
     yield _measure(f"{where}: largest batch", "tokens", all_of_them, "largest", "less", Reach(at_most=MAX_TOKENS))
-    yield _windows_that_beat((HF, LHOTSE), ours, others)
-    yield _windows_that_beat((HF, RESHUFFLED), ours, others)
+    yield _settings_that_beat((HF, LHOTSE), ours, others)
+    yield _settings_that_beat((HF, RESHUFFLED), ours, others)
     yield _at_low_padding(ours, others)
     yield row(
         f"LengthBuckets({BUCKETS}), {lengths.size:.0e} lengths, 64k tokens: padding",
@@ -139,12 +140,12 @@ def _measure(
     return row(work, unit, samples, better=better, reach=reach, against=against, packages=PACKAGES)
 
 
-def _windows_that_beat(rivals: Sequence[str], ours: Qualities, others: Qualities) -> Row:
+def _settings_that_beat(rivals: Sequence[str], ours: Qualities, others: Qualities) -> Row:
     missing = [name for name in rivals if others[name] is None]
     winners = [name for name, q in ours.items() if not missing and all(q.beats(others[rival]) for rival in rivals)]
     return row(
-        f"windows better on all four measures than {' and '.join(rivals)}",
-        f"of {len(WINDOWS)}",
+        f"settings better on all four measures than {' and '.join(rivals)}",
+        f"of {len(ours)}",
         {OURS: [] if missing else [float(len(winners))]},
         better=None,
         reach=Reach(at_least=1),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks import batch_lanes, batch_packing, batch_quality, peers
+from benchmarks import batch_bounds, batch_lanes, batch_packing, batch_quality, peers, split_balance
 from benchmarks.batch_quality import CONTROL, LHOTSE
 from benchmarks.harness import OURS, Reach, Row, interleaved, row, seconds
 from benchmarks.lengths import Int32, lognormal_lengths
-from benchmarks.ours import deal_epoch, dealer_of, plan_epoch, windows_plan
+from benchmarks.ours import deal_epoch, dealer_of, default_plan, plan_epoch
 
 MANY_LANES = 64
 LHOTSE_CUTS = 50_000
@@ -21,10 +21,12 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from batch_quality.rows(quick=quick)
     yield from batch_lanes.rows(quick=quick)
     yield from batch_packing.rows(quick=quick)
+    yield from batch_bounds.rows(quick=quick)
+    yield from split_balance.rows(quick=quick)
 
 
 def _speed(lengths: Int32, *, repetitions: int) -> Iterator[Row]:
-    plan = windows_plan()
+    plan = default_plan()
     deal_epoch(dealer_of(plan, lengths[: 2**18]), 0)
     one, many = (dealer_of(plan, lengths, lanes=lanes) for lanes in (1, MANY_LANES))
     rank = dealer_of(plan, lengths, lanes=MANY_LANES, world_size=MANY_LANES)

@@ -7,12 +7,16 @@ import numpy as np
 import croupier as cr
 from benchmarks.lengths import MAX_TOKENS, Int32
 from benchmarks.measures import Epoch
+from croupier import recipes
 
-DEFAULT_WINDOW_IDS = 2**14
+
+def default_plan(max_tokens: int = MAX_TOKENS) -> cr.Chain:
+    """Shuffle, eight buckets, windows within them, cut by budget: the default where lengths vary."""
+    return recipes.length_grouped(max_tokens)
 
 
-def windows_plan(window_ids: int = DEFAULT_WINDOW_IDS) -> cr.Chain:
-    """Shuffle, group by length within windows, cut by budget: the default where lengths vary."""
+def windows_plan(window_ids: int) -> cr.Chain:
+    """Windows over all lengths."""
     return cr.chain(cr.Shuffle(), cr.SortedWindows(window_ids), cr.TokenBudget(max_tokens=MAX_TOKENS))
 
 

@@ -226,3 +226,12 @@ def _first_fit(lengths: np.ndarray, capacity: int, group: int) -> int:
 def first_fit_packs(lengths: np.ndarray, capacity: int) -> int:
     """The rule of axolotl's MultipackBatchSampler: in the order given, into the first pack with room."""
     return _first_fit(lengths, capacity, 100_000)
+
+
+def hf_rebalanced(lengths: np.ndarray, ranks: int) -> list[np.ndarray]:
+    """The shares of one step by transformers' BatchRebalanceSampler, one for each rank."""
+    from transformers.trainer_pt_utils import BatchRebalanceSampler
+
+    sampler: Any = BatchRebalanceSampler(lengths.tolist(), lengths.size, ranks, 1, shuffle=False)
+    assigned = sampler._assign(list(range(lengths.size)), lengths.tolist())
+    return [np.array(of_rank[0]) for of_rank in assigned]

@@ -12,7 +12,7 @@ import croupier as cr
 from benchmarks import peers
 from benchmarks.harness import OURS, Reach, Row, interleaved, row, seconds
 from benchmarks.lengths import mapped_lengths, write_lengths
-from benchmarks.ours import dealer_of, windows_plan
+from benchmarks.ours import dealer_of, default_plan
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.run.state import write_state
@@ -45,7 +45,7 @@ def state_at(dealer: cr.Dealer, place: float) -> dict[str, Any]:
 
 
 def _restore(path: Path, size: int, *, repetitions: int, note: str) -> Row:
-    plan = windows_plan()
+    plan = default_plan()
     state = state_at(dealer_of(plan, mapped_lengths(path)), PLACE)
 
     def ours() -> float:
