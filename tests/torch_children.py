@@ -77,8 +77,25 @@ def find_sizes_on_uneven_ranks(rank, world_size, folder):
         if rank == 1:
             raise ValueError("rank 1 alone")
 
+    class Unequal:
+        capacity_bytes = 10**9 if rank == 0 else 1_030_000_000
+        peak = 0
+
+        def __call__(self, examples, lengths):
+            self.peak = int(2e8 + examples**1.02 * lengths[0] * 1e4)
+
+        def reset(self):
+            self.peak = 0
+
+        def peak_bytes(self):
+            return self.peak
+
     found = find_batch_sizes(step, [100, 500])
+    device = Unequal()
+    unequal = find_batch_sizes(device, [100, 300, 900], memory=device)
     with pytest.raises((ValueError, RuntimeError)) as raised:
         find_batch_sizes(broken, [100])
     error = f"{type(raised.value).__name__}: {raised.value}"
-    (Path(folder) / f"{rank}.json").write_text(json.dumps({"examples": found.shapes.examples, "error": error}))
+    (Path(folder) / f"{rank}.json").write_text(
+        json.dumps({"examples": found.shapes.examples, "unequal": unequal.shapes.examples, "error": error})
+    )

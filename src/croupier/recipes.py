@@ -34,8 +34,8 @@ def length_grouped(max_tokens: int, *, window_ids: int = 2_400, length: str = "l
     """The default plan for text and speech: little padding, nearly random batches, none above the budget.
 
     Windows within eight buckets: a bucket of long examples has fewer, so its windows reach farther. The pairs that meet
-    again are mostly short ones and the padding is mostly long, so at one padding a quarter fewer pairs meet again than in
-    windows over all lengths. ``randomness_dial`` measures what ``window_ids`` does to your lengths.
+    again are mostly short ones and the padding is mostly long, so at one padding a quarter fewer pairs meet again than
+    in windows over all lengths. ``randomness_dial`` measures what ``window_ids`` does to your lengths.
 
     Examples
     --------

@@ -57,6 +57,31 @@ def test_what_no_shape_covers_is_refused_or_dropped_with_an_entry():
     assert str(dealer.ledger) == "fixed_shapes: 1 ids dropped: no shape covers them (9 tokens)"
 
 
+def test_shapes_are_not_mixed_by_a_split_that_evens_out():
+    shapes = cr.Shapes(((8,), (9,)), (64, 1))
+    plan, table = cr.chain(cr.Sequential(), cr.FixedShapes(shapes)), cr.Table(length=[8] * 64 + [9])
+    with pytest.raises(
+        BadArgument, match=r"split must keep batches whole or cut, as the plan asks, got 'Balanced'; choose"
+    ):
+        cr.Dealer(plan, table, seed=0, split=cr.Balanced())
+
+
+@pytest.mark.parametrize(
+    ("column", "stages"),
+    [
+        ("shape", [cr.FixedShapes(cr.Shapes(((8,),), (2,), ("shape",)))]),
+        ("bucket", [cr.LengthBuckets(2, length="bucket"), cr.FixedSize(2)]),
+        ("group", [cr.GroupBy("other"), cr.FixedSize(2)]),
+        ("start", [cr.TokenBudget(8, length="start", too_long=cr.TooLong.SPLIT)]),
+        ("start", [cr.Pack(8, length="start", too_long=cr.TooLong.SPLIT)]),
+    ],
+)
+def test_a_column_that_a_stage_would_write_over_is_refused(column, stages):
+    table = cr.Table(**{column: [1, 2, 3], "other": [0, 1, 0]})
+    with pytest.raises(BadTable, match=rf"'{column}' must not be there: .* adds a column of that name"):
+        cr.Dealer(cr.chain(cr.Sequential(), *stages), table, seed=0)
+
+
 def test_arguments_are_checked():
     with pytest.raises(BadArgument, match=r"shapes must be Shapes, got 3; write Shapes.within_budget"):
         cr.FixedShapes(3)

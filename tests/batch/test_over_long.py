@@ -54,6 +54,8 @@ def test_each_policy_and_its_entry():
 def test_refusals_name_the_row():
     with pytest.raises(BadTable, match=r"'length' must be <= 9, the longest that fits max_tokens=9, got 20 in row 1; "):
         settled([3, 20], 9, cr.TooLong.REFUSE)
-    with pytest.raises(BadTable, match=r"got 20 in row 1; raise that, or pass too_long=TooLong.SPLIT"):
+    with pytest.raises(
+        BadTable, match=r"got 20 in row 1; raise that, or pass too_long=TooLong.DROP, TooLong.TRUNCATE or"
+    ):
         refuse_longer(cr.Table(length=[3, 20]), ("length",), 9, "max_tokens=9")
     refuse_longer(cr.Table(length=[3, 9]), ("length",), 9, "max_tokens=9")

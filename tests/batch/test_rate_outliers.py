@@ -70,6 +70,12 @@ def test_bounds_are_made_without_what_is_dropped():
     assert without[:, 1].max() < with_it[:, 1].max() or without.shape != with_it.shape or (without != with_it).any()
 
 
+def test_rates_of_any_size_are_summed_without_overflow():
+    table = cr.Table(frames=[0] * 9 + [1], tokens=[2**40] * 9 + [1])
+    assert found(cr.RateOutliers(0.5), table) == []
+    assert found(cr.RateOutliers(1e19), speech(wrong=[5])) == []
+
+
 def test_arguments_are_checked():
     with pytest.raises(BadArgument, match=r"max_z_score must be a number above 0, got 0; pass 4.0"):
         cr.RateOutliers(0)
@@ -77,3 +83,15 @@ def test_arguments_are_checked():
         cr.RateOutliers(too_long=cr.TooLong.SPLIT)
     with pytest.raises(BadArgument, match=r"outliers must be None where there is one length"):
         cr.LengthBuckets(3, outliers=cr.RateOutliers())
+    with pytest.raises(BadArgument, match=r"outliers must be RateOutliers or None, got 4.0"):
+        cr.LengthBuckets(3, PAIR, outliers=4.0)
+    with pytest.raises(BadArgument, match=r"buckets must be an integer >= 1 and <= 512, got 1024; pass 60 for pairs"):
+        cr.LengthBuckets(1024, PAIR)
+    with pytest.raises(
+        BadTable, match=r"must be in so large a unit that the lengths of all rows sum to less than 2\*\*62"
+    ):
+        cr.Dealer(
+            cr.chain(cr.Shuffle(), cr.LengthBuckets(2, multiple_of=2**30), cr.FixedSize(1)),
+            cr.Table(length=[2**40] * 2**23),
+            seed=0,
+        )

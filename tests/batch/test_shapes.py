@@ -71,9 +71,15 @@ def test_another_file_is_refused(tmp_path, text):
 def test_arguments_are_checked():
     with pytest.raises(BadArgument, match=r"examples must have one number for each of the 1 lengths"):
         cr.Shapes(((8,),), ())
-    with pytest.raises(BadArgument, match=r"examples must be an integer >= 1, got 0"):
+    with pytest.raises(BadArgument, match=r"examples must be an integer >= 1 and <= 2147483648, got 0"):
         cr.Shapes(((8,),), (0,))
+    assert cr.Shapes((8, np.int64(9)), [1, 2]).lengths == ((8,), (9,))
+    for wrong in ({"examples": 4}, {"lengths": None}, {"columns": "length"}):
+        with pytest.raises(BadArgument, match=r"must be a tuple, got"):
+            cr.Shapes(**({"lengths": (8,), "examples": (1,)} | wrong))
+    with pytest.raises(BadArgument, match=r"table must be a Table, got \[1, 2\]"):
+        cr.Shapes.within_budget([1, 2], 1, 8)
     with pytest.raises(BadArgument, match=r"lengths must have one for each of \('length',\), got \(8, 9\)"):
         cr.Shapes(((8, 9),), (1,))
-    with pytest.raises(BadArgument, match=r"max_tokens must be >= 64, the padded size of the longest example, got 60"):
+    with pytest.raises(BadArgument, match=r"max_tokens must be >= 64, the padded size of the largest shape, got 60"):
         cr.Shapes.within_budget(cr.Table(length=[60]), 2, 60, multiple_of=64)

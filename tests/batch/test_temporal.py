@@ -65,6 +65,30 @@ def test_batches_are_full_where_a_cut_in_time_would_leave_most_events_pending():
     assert pending > 0.15 * 20_000
 
 
+def test_names_are_the_same_node_in_every_column():
+    table = cr.Table(time=[0, 1, 2], source=["a", "b", "d"], target=["b", "c", "e"])
+    plan = cr.chain(cr.Chronological("time"), cr.Temporal(2, ("source", "target")))
+    assert [deal.ids.tolist() for deal in cr.Dealer(plan, table, seed=0)] == [[0, 2], [1]]
+    apart = cr.chain(cr.Chronological("time"), cr.Temporal(2, ("source", "target"), shared_nodes=False))
+    assert [deal.ids.tolist() for deal in cr.Dealer(apart, table, seed=0)] == [[0, 1], [2]]
+    mixed = cr.Table(time=[0], source=["a"], target=[1])
+    with pytest.raises(
+        BadTable, match=r"'source' must hold numbers like the other nodes, got 'strings'; name all nodes"
+    ):
+        cr.Dealer(plan, mixed, seed=0)
+
+
+def test_what_regroups_around_it_is_refused():
+    table = cr.Table(time=range(12), node=[0] * 12, g=[i % 3 for i in range(12)])
+    stage = cr.Temporal(2, "node")
+    before = cr.chain(cr.Chronological("time"), cr.GroupBy("g"), stage)
+    with pytest.raises(BadArgument, match=r"plan must keep the order of time before Temporal"):
+        cr.Dealer(before, table, seed=0).first()
+    after = cr.chain(cr.Chronological("time"), stage, cr.GroupBy("g"))
+    with pytest.raises(BadArgument, match=r"plan must leave batches as they are that must stay whole"):
+        cr.Dealer(after, table, seed=0).first()
+
+
 def test_what_is_out_of_order_or_shared_wrongly_is_refused():
     table = cr.Table(time=[1, 0], source=[0, 1], target=[2, 3])
     stage = cr.Temporal(2, ("source", "target"))

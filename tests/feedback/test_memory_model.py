@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from croupier.errors import BadArgument
@@ -21,15 +20,6 @@ def test_the_formula_comes_back_from_a_few_probes():
     capacity = 40_000_000_000
     assert peak(int(model.most_examples((400, 40), capacity)), 400, 40) <= capacity
     assert peak(int(model.most_examples((400, 40), capacity)) + 1, 400, 40) > capacity
-
-
-def test_probes_near_by_weigh_most_where_the_law_is_another():
-    lengths = np.array([100, 200, 400, 800, 1600, 3200])
-    probes = [Probe(8, (int(length),), True, int(1e9 + 8 * 1e4 * length**1.3)) for length in lengths]
-    for place in (1, 4):
-        model = MemoryModel.fit(probes, near=(int(lengths[place]),))
-        truth = 1e9 + 8 * 1e4 * float(lengths[place]) ** 1.3
-        assert model.fixed + 8 * model.per_example((int(lengths[place]),)) == pytest.approx(truth, rel=0.02)
 
 
 def test_nothing_to_fit_is_refused():

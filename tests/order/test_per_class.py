@@ -97,6 +97,27 @@ def test_batches_stay_whole_on_any_number_of_ranks():
         other.load_state_dict(state)
 
 
+def test_what_would_break_its_batches_is_refused():
+    table = cr.Table(label=[0, 0, 1, 1, 2, 2, 3, 3], length=[1, 9, 2, 8, 3, 7, 4, 6])
+    order = cr.PerClass("label", 2, 2)
+    for stage in (cr.GroupBy("label"), cr.LengthBuckets(2), cr.SortedWindows(8)):
+        with pytest.raises(
+            BadArgument, match=r"plan must leave batches as they are that must stay whole, got a stage af"
+        ):
+            cr.Dealer(cr.chain(order, stage), table, seed=0).first()
+    for made in (lambda: cr.Repeat(order, 2), lambda: cr.Concat([order]), lambda: cr.Mixture({"a": order}, {"a": 1})):
+        with pytest.raises(BadArgument, match=r"must not cut batches, got PerClass"):
+            made()
+
+
+def test_a_whole_batch_that_pads_is_counted_by_its_ids():
+    table = cr.Table(label=[0, 0, 1, 1, 2, 2, 3, 3])
+    split = cr.Lockstep(lanes=1, few_ids=cr.FewIds.PAD)
+    figures = cr.preview(cr.chain(cr.PerClass("label", 2, 2)), table, seed=0, world_size=3, split=split)
+    assert figures.ledger.ids("repeated as padding") == 4
+    assert figures.examples_per_step == (12, 12.0, 12)
+
+
 def test_what_does_not_fit_is_refused():
     table = cr.Table(label=[0, 0, 2, 2])
     with pytest.raises(
@@ -115,3 +136,5 @@ def test_what_does_not_fit_is_refused():
         cr.PerClass("label", 2, 1, cr.Tail.SHORT)
     with pytest.raises(BadArgument, match=r"samples must be an integer >= 1, got 0"):
         cr.PerClass("label", 2, 0)
+    with pytest.raises(BadArgument, match=r"classes x samples must be an integer >= 1 and <= 16777216"):
+        cr.PerClass("label", 1, 2**40)

@@ -54,7 +54,12 @@ def test_a_restart_goes_on_with_the_version_and_the_ids_stay_the_same_on_all_ran
 
 def test_a_cost_that_comes_too_late_or_to_the_wrong_split_is_refused():
     dealer = run()
-    dealer.program.segment(0, 2)
+    dealer.program.segment(0, 3)
+    len(dealer)
+    dealer.adopt_cost(cr.Cost(1))  # a look is no plan that was handed out
+    ahead = dealer.run_ahead()
+    while next(ahead).segment < 2:
+        pass
     with pytest.raises(
         FeedbackTooLate, match=r"a cost can be adopted from segment 2 on, but segment 2 has been planned"
     ):
@@ -66,6 +71,24 @@ def test_a_cost_that_comes_too_late_or_to_the_wrong_split_is_refused():
         BadArgument, match=r"adopt_cost must be used with a split that balances by cost, got 'Lockstep'"
     ):
         plain.adopt_cost(cr.Cost())
+
+
+def test_coefficients_are_plain_integers_in_the_state():
+    dealer = run()
+    dealer.adopt_cost(cr.Cost(np.int64(3), np.int32(1)))
+    assert json.loads(json.dumps(dealer.state_dict()))["costs"] == [[2, 3, 1]]
+
+
+def test_preview_of_a_resumed_run_prices_by_the_adopted_cost():
+    dealer = run()
+    deals = iter(dealer)
+    next(deals)
+    dealer.adopt_cost(cr.Cost(0, 1))
+    while next(deals).segment < 2:
+        pass
+    plan, table, split = dealer.program.plan, dealer.program.table, cr.Balanced()
+    figures = cr.preview(plan, table, seed=0, world_size=2, split=split, resume=dealer.state_dict())
+    assert figures.rank_imbalance == pytest.approx(figures.rank_imbalance_bound)
 
 
 @pytest.mark.parametrize(

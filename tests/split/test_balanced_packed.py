@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import croupier as cr
-from croupier.errors import BadArgument, TooFewIds
+from croupier.errors import BadArgument, BadTable, TooFewIds
 
 
 def steps_of(plan, table, world, split):
@@ -79,6 +79,30 @@ def test_a_longest_example_sets_the_bound():
         cr.chain(cr.Sequential(), cr.FixedSize(8)), table, seed=0, world_size=4, split=cr.BalancedPacked()
     )
     assert figures.rank_imbalance == figures.rank_imbalance_bound == pytest.approx(1000 / (1070 / 4))
+
+
+def test_a_split_balances_by_its_own_column_whatever_the_plan_reads():
+    table = cr.Table(frames=[10] * 8, tokens=[100, 1, 1, 1, 1, 1, 1, 1], name=["a"] * 8)
+    plan = cr.chain(cr.Sequential(), cr.TokenBudget(80, length="frames"))
+    for split in (cr.Balanced(length="tokens"), cr.BalancedPacked(length="tokens")):
+        ranks = [cr.Dealer(plan, table, seed=0, rank=r, world_size=2, split=split).first().ids.tolist() for r in (0, 1)]
+        assert ranks == [[0], [1, 2, 3, 4, 5, 6, 7]]
+        figures = cr.preview(plan, table, seed=0, world_size=2, split=split)
+        assert figures.rank_imbalance == figures.rank_imbalance_bound
+    with pytest.raises(BadTable, match=r"'length' must be there"):
+        cr.Dealer(plan, table, seed=0, split=cr.BalancedPacked())
+    with pytest.raises(BadTable, match=r"'name' must hold lengths, got strings, which are categories"):
+        cr.Dealer(plan, table, seed=0, split=cr.Balanced(length="name"))
+
+
+def test_a_cap_and_a_cost_that_are_not_the_same_are_met_together():
+    table = cr.Table(length=[8, 8, 8, 8, 4, 1, 1, 1, 1])
+    split = cr.Balanced(max_tokens=18, cost=cr.Cost(0, 1))
+    plan = cr.chain(cr.Sequential(), cr.FixedSize(9))
+    dealers = [cr.Dealer(plan, table, seed=0, rank=rank, world_size=5, split=split) for rank in range(5)]
+    shares = [deal for dealer in dealers for deal in dealer]
+    assert len(shares) == 5, "one micro-batch"
+    assert all(len(share) * share.columns["length"].max() <= 18 for share in shares)
 
 
 def test_what_does_not_fit_is_refused():

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from benchmarks.simulated_device import SimulatedDevice
@@ -81,6 +82,7 @@ def test_ranks_try_the_same_and_none_waits_for_one_that_ran_out(tmp_path):
     spawn(tmp_path, 2, find_sizes_on_uneven_ranks)
     results = [json.loads((tmp_path / f"{rank}.json").read_text()) for rank in range(2)]
     assert results[0]["examples"] == results[1]["examples"]
+    assert results[0]["unequal"] == results[1]["unequal"]
     hundred, five_hundred = results[0]["examples"]
     assert 46 <= hundred <= 50
     assert 9 <= five_hundred <= 10
@@ -97,5 +99,9 @@ def test_arguments_are_checked():
         find_batch_sizes(lambda *_: None, [8], columns=("a", "b"))
     with pytest.raises(BadArgument, match=r"most_examples must be an integer >= 1, got 0"):
         find_batch_sizes(lambda *_: None, [8], most_examples=0)
+    assert find_batch_sizes(lambda *_: None, np.array([8]), most_examples=4).shapes.examples == (4,)
+    for wrong in ([-1], ["a"], [8.0]):
+        with pytest.raises(BadArgument, match=r"lengths must be an integer >= 0"):
+            find_batch_sizes(lambda *_: None, wrong)
     with pytest.raises(BadArgument, match=r"margin must be a share from 0 to below 1, got 1.0"):
         find_batch_sizes(lambda *_: None, [8], margin=1.0)

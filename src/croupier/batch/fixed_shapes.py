@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from croupier.batch.shapes import Shapes
 from croupier.core.batches import Batches, Int64
-from croupier.core.facts import check_length_column, several_lengths_of
+from croupier.core.facts import check_free, check_length_column, several_lengths_of
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
-from croupier.core.policies import TooLong
+from croupier.core.policies import TooLong, Whole
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table, checked_lengths
 from croupier.errors import BadArgument, BadTable
@@ -77,12 +77,18 @@ class FixedShapes:
         return self.shapes.columns
 
     @property
+    def whole(self) -> Whole:
+        """Two shapes do not mix."""
+        return Whole.CUT_ONLY
+
+    @property
     def prepared_per_epoch(self) -> bool:
         """Lengths are checked once."""
         return False
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """Check the table, and order the shapes by their cost."""
+        check_free(table, "shape", self.name)
         for name in self.shapes.columns:
             check_length_column(table, name)
         caps = self.shapes.caps
@@ -102,7 +108,7 @@ class FixedShapes:
         if (covered == order.size).any():
             if self.too_long is TooLong.REFUSE:
                 self._refuse(lengths, covered, batches.indices)
-            batches = self._without(batches, covered == order.size)
+            batches = self._dropped(batches, covered == order.size)
             covered = covered[covered < order.size]
         shape = order[covered]
         incoming = np.repeat(np.arange(len(batches)), batches.sizes)
@@ -115,11 +121,10 @@ class FixedShapes:
         cut = batches.with_columns(shape=shape.astype(np.int32)).take(rows, np.append(starts, shape.size))
         return replace(cut, interchangeable=True)
 
-    def _without(self, batches: Batches, is_long: npt.NDArray[np.bool_]) -> Batches:
-        before = np.concatenate([np.zeros(1, np.int64), np.cumsum(~is_long, dtype=np.int64)])
+    def _dropped(self, batches: Batches, is_long: npt.NDArray[np.bool_]) -> Batches:
         tokens = sum(int(batches.columns[name][is_long].sum()) for name in self.shapes.columns)
         entry = Ledger.of(self.name, "dropped: no shape covers them", int(is_long.sum()), tokens)
-        return batches.take(np.flatnonzero(~is_long), before[batches.offsets]).with_ledger(entry)
+        return batches.without(is_long).with_ledger(entry)
 
     def _refuse(self, lengths: Int64, covered: Int64, ids: Int64) -> None:
         rows = np.flatnonzero(covered == len(self.shapes.lengths))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches
-from croupier.core.facts import gathered
+from croupier.core.facts import check_free, gathered
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
@@ -73,6 +73,8 @@ class GroupBy:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The groups of the rows, where they are derived; a look at the column, where they are there."""
+        if self.key != "group":
+            check_free(table, "group", self.name)
         if isinstance(self.key, str):
             column = table.column(self.key)
             if column.ndim != 1 or column.dtype.kind not in "biu":

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from croupier.batch.rate_outliers import RateOutliers
 from croupier.core.batches import Batches, Int64
-from croupier.core.facts import check_length_column, checked_names, several_lengths_of
+from croupier.core.facts import check_free, check_length_column, checked_names, several_lengths_of
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table, checked_lengths
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, BadTable, checked_int
 from croupier.kernels.box_bounds import fit_boxes
 from croupier.kernels.covering import cheapest_cover
 from croupier.kernels.grouping import group_rows
@@ -26,6 +26,8 @@ EXACT_ROWS = 2**24
 are read at a restart too, in a few milliseconds."""
 BLOCKS, BLOCK_ROWS = 2**9, 2**9
 COUNTED_LENGTH = 2**24
+MOST_BOXES = 2**9
+LARGEST_SUM = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,13 @@ class LengthBuckets:
     def __post_init__(self) -> None:
         checked_int("buckets", self.buckets, at_least=1, at_most=2**12, fix="pass the number of buckets, 30 say")
         names = checked_names(self.length)
-        checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass 1 for no rounding")
+        if len(names) > 1:
+            checked_int("buckets", self.buckets, at_least=1, at_most=MOST_BOXES, fix="pass 60 for pairs, say")
+        checked_int("multiple_of", self.multiple_of, at_least=1, at_most=2**30, fix="pass 1 for no rounding")
+        if self.outliers is not None and not isinstance(self.outliers, RateOutliers):
+            raise BadArgument(
+                "outliers", "be RateOutliers or None", self.outliers, "write RateOutliers(max_z_score=4.0)"
+            )
         if self.outliers is not None and len(names) < 2:
             raise BadArgument(
                 "outliers", "be None where there is one length", self.outliers,
@@ -88,6 +96,7 @@ class LengthBuckets:
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The upper bounds of each bucket, cheapest first, int64 of shape (k, d); and what counts as an outlier."""
         names = checked_names(self.length)
+        check_free(table, "bucket", self.name)
         limits: Prepared = {} if self.outliers is None else self.outliers.prepare(table, names)
         return {"bounds": fit_bounds(table, self.buckets, names, self.multiple_of, self.outliers), **limits}
 
@@ -121,6 +130,11 @@ def fit_bounds(
     if outliers is not None:
         sampled = sampled[~outliers.find(sampled, outliers.prepare(table, names))]
     rounded = -(-sampled // multiple_of) * multiple_of
+    if int(rounded.max()) * rounded.size > LARGEST_SUM:
+        raise BadTable(
+            names[0], "be in so large a unit that the lengths of all rows sum to less than 2**62",
+            f"up to {int(rounded.max())}", "use milliseconds for microseconds, say",
+        )  # fmt: skip
     if len(names) == 1 and int(rounded.max()) < COUNTED_LENGTH:
         numbers = np.bincount(rounded[:, 0])
         distinct = np.flatnonzero(numbers)
@@ -132,5 +146,5 @@ def fit_bounds(
 def _sample(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if column.shape[0] <= EXACT_ROWS:
         return np.asarray(column)
-    begins = np.linspace(0, column.shape[0] - BLOCK_ROWS, BLOCKS).astype(np.int64)
-    return np.concatenate([column[begin : begin + BLOCK_ROWS] for begin in begins.tolist()])
+    begins = [block * (column.shape[0] - BLOCK_ROWS) // (BLOCKS - 1) for block in range(BLOCKS)]
+    return np.concatenate([column[begin : begin + BLOCK_ROWS] for begin in begins])

@@ -59,9 +59,7 @@ def settle_over_long(
             cut = batches.with_columns(**{length: np.minimum(sizes, limit)})
             return cut.with_ledger(Ledger.of(stage, "truncated", count, tokens - count * limit))
         case TooLong.DROP:
-            kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~over, dtype=np.int64)])
-            left = batches.take(np.flatnonzero(~over), kept[batches.offsets])
-            return left.with_ledger(Ledger.of(stage, "dropped as too long", count, tokens))
+            return batches.without(over).with_ledger(Ledger.of(stage, "dropped as too long", count, tokens))
         case _:
             assert_never(policy)
 
@@ -84,5 +82,6 @@ def _refuse(lengths: npt.NDArray[np.generic], ids: Int64, length: str, limit: in
             length,
             f"be <= {limit}, the longest that fits {budget}",
             f"{lengths[longest]} in row {ids[longest]}",
-            "raise that, or pass too_long=TooLong.SPLIT, TooLong.TRUNCATE or TooLong.DROP",
+            "raise that, or pass too_long=TooLong.DROP"
+            + ("" if " + " in length else ", TooLong.TRUNCATE or TooLong.SPLIT"),
         )

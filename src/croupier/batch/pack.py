@@ -8,7 +8,7 @@ import numpy as np
 
 from croupier.batch.over_long import refuse_longer, settle_over_long
 from croupier.core.batches import Batches, Int64
-from croupier.core.facts import check_length_column, lengths_of
+from croupier.core.facts import check_free, check_length_column, lengths_of
 from croupier.core.key import Key
 from croupier.core.policies import TooLong
 from croupier.core.shuffling import shuffled
@@ -87,6 +87,8 @@ class Pack:
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """Check the length column before the run; derives nothing."""
         check_length_column(table, self.length)
+        if self.too_long is TooLong.SPLIT:
+            check_free(table, "start", self.name)
         if self.too_long is TooLong.REFUSE:
             refuse_longer(table, (self.length,), self.max_tokens, f"a pack of max_tokens={self.max_tokens}")
         return {}

@@ -89,17 +89,17 @@ class RateOutliers:
         count, tokens = int(is_outlier.sum()), int(lengths[is_outlier, -1].sum())
         if self.too_long is TooLong.ALONE:
             return batches.with_ledger(Ledger.of(stage, f"dealt apart for its rate of {names[-1]}", count, tokens))
-        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~is_outlier, dtype=np.int64)])
-        left = batches.take(np.flatnonzero(~is_outlier), kept[batches.offsets])
-        return left.with_ledger(Ledger.of(stage, f"dropped for its rate of {names[-1]}", count, tokens))
+        return batches.without(is_outlier).with_ledger(
+            Ledger.of(stage, f"dropped for its rate of {names[-1]}", count, tokens)
+        )
 
     def _limit(self, rates: Int64) -> int:
         # Sums of Python integers: the same on every machine, which sums of floats are not.
         count = rates.size
-        total, squares = int(rates.sum()), sum(rate * rate for rate in rates.tolist())
+        total, squares = sum(rates.tolist()), sum(rate * rate for rate in rates.tolist())
         deviation = isqrt(count * squares - total * total)
         z_numerator, z_denominator = float(self.max_z_score).as_integer_ratio()
-        return (total * z_denominator + deviation * z_numerator) // (count * z_denominator)
+        return min(2**62, (total * z_denominator + deviation * z_numerator) // (count * z_denominator))
 
     def _refuse(self, table: Table, names: tuple[str, ...], prepared: Prepared) -> None:
         lengths = np.stack([checked_lengths(name, np.asarray(table.column(name))) for name in names], axis=1)

@@ -56,18 +56,28 @@ class Shapes:
     columns: tuple[str, ...] = ("length",)
 
     def __post_init__(self) -> None:
-        checked_names(self.columns)
+        for name in ("lengths", "examples", "columns"):
+            given: Any = getattr(self, name)
+            if not isinstance(given, (tuple, list)):
+                raise BadArgument(name, "be a tuple", given, "write Shapes(lengths=((64,),), examples=(32,))")
+            values = cast("list[Any]", given)
+            if name == "lengths":
+                values = [_as_tuple(caps) for caps in values]
+            object.__setattr__(self, name, tuple(values))
+        checked_names(self.columns, "columns")
         if not self.lengths or len(self.lengths) != len(self.examples):
             raise BadArgument(
                 "examples", f"have one number for each of the {len(self.lengths)} lengths (at least one)",
                 self.examples, "give each shape its rows",
             )  # fmt: skip
         for caps, rows in zip(self.lengths, self.examples, strict=True):
-            checked_int("examples", rows, at_least=1, fix="give each shape at least one row, or leave it out")
+            checked_int(
+                "examples", rows, at_least=1, at_most=2**31, fix="give each shape at least one row, or leave it out"
+            )
             if len(caps) != len(self.columns):
                 raise BadArgument("lengths", f"have one for each of {self.columns}", caps, "mend that shape")
             for cap in caps:
-                checked_int("lengths", cap, at_least=0, fix="give padded lengths")
+                checked_int("lengths", cap, at_least=0, at_most=2**40, fix="give padded lengths")
 
     @classmethod
     def within_budget(
@@ -92,13 +102,15 @@ class Shapes:
         checked_int("shapes", shapes, at_least=1, at_most=2**12, fix="pass how many graphs may be compiled, 8 say")
         checked_int("max_tokens", max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
         checked_int("multiple_of", multiple_of, at_least=1, fix="pass 1 for no rounding")
+        if not isinstance(table, Table):
+            raise BadArgument("table", "be a Table", table, "write Table(length=lengths)")
         names = checked_names(length)
         bounds = fit_bounds(table, shapes, names, multiple_of, outliers)
         largest = int(bounds.sum(axis=1).max())
         if largest > max_tokens:
             raise BadArgument(
-                "max_tokens", f"be >= {largest}, the padded size of the longest example", max_tokens,
-                "raise it, or leave long rows out of the table",
+                "max_tokens", f"be >= {largest}, the padded size of the largest shape", max_tokens,
+                "raise it, allow more shapes, or leave long rows out of the table",
             )  # fmt: skip
         return cls(
             tuple(tuple(caps) for caps in bounds.tolist()),
@@ -153,6 +165,10 @@ class Shapes:
         return "\n".join(
             "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True)) for line in [heads, *lines]
         )
+
+
+def _as_tuple(caps: Any) -> tuple[Any, ...]:
+    return tuple(cast("list[Any]", caps)) if isinstance(caps, (tuple, list)) else (caps,)
 
 
 def _whole(value: Any) -> int:

@@ -34,7 +34,7 @@ class Temporal:
     batch_size : int
         Events of a batch, which is the batch of a step of all ranks.
     nodes : str or tuple of str
-        The columns of the nodes of an event: integers.
+        The columns of the nodes of an event: integers, or names.
     time : str, optional
         The column of times, by which the incoming ids are checked to be in order; None to take their order as it is.
     shared_nodes : bool
@@ -67,7 +67,9 @@ class Temporal:
 
     def __post_init__(self) -> None:
         checked_int("batch_size", self.batch_size, at_least=1, fix="pass the most events of a batch")
-        checked_names(self.nodes)
+        checked_names(self.nodes, "nodes")
+        if self.time is not None and not isinstance(self.time, str):
+            raise BadArgument("time", "be a column's name or None", self.time, 'pass "time", say')
         if not isinstance(self.shared_nodes, bool):
             raise BadArgument("shared_nodes", "be True or False", self.shared_nodes, "False for users and items")
 
@@ -83,19 +85,38 @@ class Temporal:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """Check the columns; derives nothing."""
-        for name in checked_names(self.nodes):
+        names = checked_names(self.nodes, "nodes")
+        for name in names:
             if table.column(name).dtype.kind not in "iu" or table.column(name).ndim != 1:
                 raise BadTable(name, "hold strings or whole numbers", table.column(name).dtype, "number the nodes")
-        if self.time is not None:
-            table.column(self.time)
-        return {}
+        if (
+            self.time is not None
+            and table.column(self.time).dtype.kind == "f"
+            and np.isnan(table.column(self.time)).any()
+        ):
+            raise BadTable(self.time, "hold times", "values that are none", "fill them first")
+        named = [name for name in names if name in table.categories]
+        if not named or not self.shared_nodes:
+            return {}
+        if len(named) < len(names):
+            raise BadTable(named[0], "hold numbers like the other nodes", "strings", "name all nodes, or number all")
+        # Codes count within a column: the same name has one number in all of them.
+        together = sorted({node for name in names for node in table.categories[name]})
+        numbers = {node: number for number, node in enumerate(together)}
+        return {name: np.array([numbers[node] for node in table.categories[name]], dtype=np.int64) for name in names}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Schedule the events of each incoming batch."""
-        names = checked_names(self.nodes)
+        names = checked_names(self.nodes, "nodes")
+        if batches.interchangeable:
+            raise BadArgument(
+                "plan", "keep the order of time before Temporal", "batches in any order", "leave out what regroups ids"
+            )
         if self.time is not None and batches.indices.size > 1:
             self._check_times(gathered(batches, context.table, self.time), batches)
         columns = [gathered(batches, context.table, name).astype(np.int64) for name in names]
+        if context.prepared:
+            columns = [context.prepared[name][codes] for name, codes in zip(names, columns, strict=True)]
         nodes = self._numbered(columns)
         rows: list[Int64] = []
         sizes: list[Int64] = []
@@ -120,7 +141,6 @@ class Temporal:
 
     def _check_times(self, times: npt.NDArray[Any], batches: Batches) -> None:
         is_back = np.flatnonzero(times[1:] < times[:-1]) + 1
-        is_back = is_back[~np.isin(is_back, batches.offsets)]
         if is_back.size:
             raise BadTable(
                 str(self.time), "not go back from one id to the next", f"row {batches.indices[is_back[0]]} that does",

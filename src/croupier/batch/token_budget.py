@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from croupier.batch.over_long import padded_size, refuse_longer, settle_over_long
 from croupier.core.batches import Batches
-from croupier.core.facts import check_length_column, checked_names, several_lengths_of
+from croupier.core.facts import check_free, check_length_column, checked_names, several_lengths_of
 from croupier.core.key import Key
 from croupier.core.policies import TooLong
 from croupier.core.stage import Context, Prepared
@@ -38,8 +38,9 @@ class TokenBudget:
         The table's column of lengths; or several that are padded side by side, input and output say: then the tokens of
         a batch are examples x the sum of the longest of each, and ``too_long`` may not cut.
 
-    Guarantees: no batch above the budget, except a batch of one under ``ALONE``; order kept; fewest batches for this
-    order; the columns of lengths travel with the ids (the planned length under ``TRUNCATE``).
+    Guarantees: no batch above the budget, except a batch of one under ``ALONE`` (``Balanced`` evens out the last two of
+    an epoch, and has a cap of its own); order kept; fewest batches for this order; the columns of lengths travel with
+    the ids (the planned length under ``TRUNCATE``).
 
     Raises
     ------
@@ -95,6 +96,8 @@ class TokenBudget:
         names = checked_names(self.length)
         for name in names:
             check_length_column(table, name)
+        if self.too_long is TooLong.SPLIT:
+            check_free(table, "start", self.name)
         if self.too_long is TooLong.REFUSE:
             budget = f"max_tokens={self.max_tokens}"
             refuse_longer(table, names, self.longest_allowed, budget, multiple_of=self.multiple_of)

@@ -97,6 +97,11 @@ class Batches:
         columns = {name: values[rows] for name, values in self.columns.items()}
         return replace(self, indices=self.indices[rows], offsets=offsets, columns=columns)
 
+    def without(self, left_out: npt.NDArray[np.bool_]) -> Batches:
+        """The rows where ``left_out`` is False, each in its batch; batches may become empty."""
+        kept = np.concatenate([np.zeros(1, np.int64), np.cumsum(~left_out, dtype=np.int64)])
+        return self.take(np.flatnonzero(~left_out), kept[self.offsets])
+
     def take_batches(self, order: Int64) -> Batches:
         """Keep these batches, in this order.
 

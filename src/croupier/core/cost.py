@@ -35,6 +35,8 @@ class Cost:
     def __post_init__(self) -> None:
         checked_int("linear", self.linear, at_least=0, at_most=2**40, fix="pass a whole number, StepTimes gives them")
         checked_int("quadratic", self.quadratic, at_least=0, at_most=2**40, fix="pass a whole number")
+        object.__setattr__(self, "linear", int(self.linear))
+        object.__setattr__(self, "quadratic", int(self.quadratic))
         if not self.linear and not self.quadratic:
             raise BadArgument("linear", "be above 0 where quadratic is 0", self.linear, "pass Cost() to count tokens")
 

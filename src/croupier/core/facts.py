@@ -11,7 +11,7 @@ from croupier.core.batches import Batches, Int64
 from croupier.core.table import Table, checked_lengths
 from croupier.errors import BadArgument, BadTable
 
-__all__ = ["checked_names", "gathered", "lengths_of", "several_lengths_of"]
+__all__ = ["check_free", "checked_names", "gathered", "lengths_of", "several_lengths_of"]
 
 CHECK_WHOLE_COLUMN_ROWS = 2**24
 """Columns up to this size are checked whole before a run; longer ones as their windows are read."""
@@ -34,7 +34,13 @@ def several_lengths_of(batches: Batches, table: Table, names: tuple[str, ...]) -
     return np.stack([lengths_of(batches, table, name) for name in names], axis=1)
 
 
-def checked_names(length: str | tuple[str, ...]) -> tuple[str, ...]:
+def check_free(table: Table, name: str, stage: str) -> None:
+    """Refuse a table whose column a stage would write over with one of its own."""
+    if name in table:
+        raise BadTable(name, f"not be there: {stage!r} adds a column of that name", "one that is", "rename the table's")
+
+
+def checked_names(length: str | tuple[str, ...], argument: str = "length") -> tuple[str, ...]:
     """The columns a stage reads lengths from: one, or several that are padded side by side.
 
     Examples
@@ -45,7 +51,7 @@ def checked_names(length: str | tuple[str, ...]) -> tuple[str, ...]:
     names: tuple[object, ...] = length if isinstance(length, tuple) else (length,)
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
         raise BadArgument(
-            "length", "be a column's name, or a tuple of different ones", length, 'pass ("source", "target"), say'
+            argument, "be a column's name, or a tuple of different ones", length, 'pass ("source", "target"), say'
         )
     return cast("tuple[str, ...]", names)
 

@@ -11,6 +11,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.chain import Chain
 from croupier.core.key import Key
+from croupier.core.policies import Whole
 from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
 from croupier.core.table import Table
 from croupier.errors import BadArgument, NoInverse
@@ -39,7 +40,8 @@ def check_inner_order(argument: str, order: Any) -> None:
     is_order = isinstance(leaves[0], Order) and not isinstance(order, type)
     if not is_order or any(isinstance(leaf, Learning) for leaf in leaves):
         raise BadArgument(argument, "be an order of its own, that does not learn", order, "pass Shuffle(), say")
-    if any(hasattr(leaf, "max_tokens") or hasattr(leaf, "batch_size") for leaf in leaves[1:]):
+    keeps_whole = any(getattr(leaf, "whole", Whole.NO) is not Whole.NO for leaf in leaves)
+    if keeps_whole or any(hasattr(leaf, "max_tokens") or hasattr(leaf, "batch_size") for leaf in leaves[1:]):
         raise BadArgument(argument, "not cut batches", order, "cut them after the order, in the outer chain")
     if isinstance(order, Chain) and order.segment_ids is not None:
         raise BadArgument("segment_ids", "be given to the outermost chain alone", order.segment_ids, "move it outwards")

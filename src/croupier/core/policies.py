@@ -78,12 +78,15 @@ class EpochEnd(Enum):
 class Whole(Enum):
     """How far a batch of the plan must stay together; a stage says so in its attribute ``whole``.
 
-    ``NO``: it may be cut where the ranks need equal counts. ``ON_A_RANK``: all of it on one rank, as a loss within the
-    batch needs. ``IN_A_STEP``: all of it in one step and none of the next with it, shared by the ranks.
+    ``NO``: it may be cut where the ranks need equal counts, and evened out with another. ``CUT_ONLY``: not joined with
+    another. ``ON_A_RANK``: all of it on one rank, as a loss within the batch needs. ``IN_A_STEP``: all of it in one
+    step and none of the next with it, shared by the ranks.
     """
 
     NO = "no"
     """It may be cut in place, and the last one evened out with the one before."""
+    CUT_ONLY = "or cut"
+    """It may be cut in place, but never joined with another: it has a shape of its own. The split is Lockstep."""
     ON_A_RANK = "on a rank"
     """All of it goes to one rank: no split may cut it."""
     IN_A_STEP = "in a step"

@@ -34,10 +34,10 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """A rank's shares of a step, one for each micro-batch, and how many shares of all ranks are padding."""
+    """A rank's shares of a step, one for each micro-batch, and how many ids all ranks together repeat as padding."""
 
     mine: tuple[Share, ...]
-    padding_shares: int = 0
+    padding_ids: int = 0
 
 
 @runtime_checkable
@@ -51,6 +51,10 @@ class Bounded(Protocol):
 
     def least_largest(self, batch: Batches, world_size: int) -> int:
         """A cost that the costliest rank cannot be below, however the step is shared."""
+        ...
+
+    def cost_of(self, share: Batches) -> int:
+        """What one share costs by what it balances."""
         ...
 
 

@@ -47,15 +47,15 @@ class MemoryModel:
     per_square: tuple[float, ...]
 
     @classmethod
-    def fit(cls, probes: Sequence[Probe], near: tuple[int, ...] | None = None) -> Self:
-        """The least relative squares of the probes that fitted and were read; those of lengths ``near`` weigh most.
+    def fit(cls, probes: Sequence[Probe]) -> Self:
+        """The least relative squares of the probes that fitted and were read.
 
         Raises
         ------
         BadArgument
             No such probe.
         """
-        read = [probe for probe in probes if probe.fits and probe.peak_bytes is not None]
+        read = [probe for probe in probes if probe.fits and probe.peak_bytes]
         if not read:
             raise BadArgument("probes", "hold a step that fitted, with its peak", len(probes), "probe one example")
         lengths = np.array([probe.lengths for probe in read], dtype=np.float64)
@@ -63,11 +63,8 @@ class MemoryModel:
         examples = np.array([[probe.examples] for probe in read], dtype=np.float64)
         features = np.concatenate([np.ones((peaks.size, 1)), examples * lengths, examples * lengths**2], axis=1)
         scale = np.maximum(features.max(axis=0), 1e-300)
-        weights = np.ones(peaks.size)
-        if near is not None:
-            apart = np.log((lengths + 1) / (np.array(near) + 1)).max(axis=1, initial=0, where=True)
-            weights = 1 / (0.05 + apart**2)
-        solution = not_negative(features / scale / peaks[:, None], np.ones(peaks.size), weights) / scale
+        ones = np.ones(peaks.size)
+        solution = not_negative(features / scale / peaks[:, None], ones, ones) / scale
         columns = lengths.shape[1]
         return cls(
             float(solution[0]), tuple(solution[1 : columns + 1].tolist()), tuple(solution[columns + 1 :].tolist())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +50,9 @@ class CostFit:
                 "the times", "grow with the lengths", "a fit in which they do not",
                 "measure the step alone (synchronise the device), over batches of different sizes",
             )  # fmt: skip
-        return Cost(round(self.per_token / largest * QUANTA), round(self.per_square / largest * QUANTA))
+        linear, quadratic = round(self.per_token / largest * QUANTA), round(self.per_square / largest * QUANTA)
+        common = gcd(linear, quadratic)  # so that a cost with one part alone is in small numbers
+        return Cost(linear // common, quadratic // common)
 
     def seconds(self, tokens: npt.ArrayLike, squares: npt.ArrayLike) -> Float64:
         """Predicted times of batches with these tokens and sums of squared lengths."""
@@ -83,7 +86,7 @@ class StepTimes:
     ...     lengths = np.full(1 + step % 4, 100 + 50 * (step % 5))
     ...     times.add(lengths, seconds=0.01 + 1e-5 * lengths.size * lengths.max())
     >>> times.fit().cost
-    Cost(linear=16777216, quadratic=0)
+    Cost(linear=1, quadratic=0)
     """
 
     def __init__(self, *, packed: bool = False) -> None:
@@ -96,8 +99,15 @@ class StepTimes:
         The first steps are compiled and warm up; leave them out.
         """
         checked_positive("seconds", seconds, fix="measure with time.perf_counter after torch.cuda.synchronize()")
-        values = np.asarray(lengths, dtype=np.float64)
-        if values.ndim != 1 or not values.size or not np.all(np.isfinite(values)) or values.min() < 0:
+        given = np.asarray(lengths)
+        values = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
+        if (
+            values.ndim != 1
+            or not values.size
+            or not np.all(np.isfinite(values))
+            or not 0 < values.max() < 1e15
+            or values.min() < 0
+        ):
             raise BadArgument(
                 "lengths", "be the lengths of at least one example", lengths, 'pass deal.columns["length"]'
             )

@@ -73,6 +73,7 @@ class PerClass:
     def __post_init__(self) -> None:
         checked_int("classes", self.classes, at_least=1, fix="pass the classes of a batch")
         checked_int("samples", self.samples, at_least=1, fix="pass the samples of each class in a batch")
+        checked_int("classes x samples", self.batch_size, at_least=1, at_most=2**24, fix="make smaller batches")
         if self.tail not in (Tail.CARRY, Tail.DROP):
             raise BadArgument(
                 "tail", "be Tail.CARRY or Tail.DROP", self.tail, "a batch with fewer classes would not be P x K"

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_dial"]
 
-LEAST_PADDING = 1e-4
+LEAST_PERCENT = 0.01
 
 
 def draw_dial(points: Sequence[tuple[str, str, float, float, bool]], path: str | PathLike[str]) -> None:
-    """Write a plot of points (family, name, padding, re-pairing, whether none beats it), both axes logarithmic.
+    """Write a plot of points (family, setting, padding, re-pairing, whether none beats it), both axes logarithmic.
 
     Raises
     ------
@@ -28,18 +28,21 @@ def draw_dial(points: Sequence[tuple[str, str, float, float, bool]], path: str |
         raise ImportError("a plot needs matplotlib: pip install 'croupier[plot]'") from None
     figure = figures.Figure(figsize=(8, 5.5), layout="constrained")
     axes = figure.add_subplot()
-    for family in dict.fromkeys(point[0] for point in points):
-        places = [(padding, again) for its, _, padding, again, _ in points if its == family]
-        mine = sorted((max(100 * padding, 100 * LEAST_PADDING), again) for padding, again in places)
-        axes.plot(*zip(*mine, strict=True), marker="o", markersize=4, linewidth=1, label=family)
-    front = sorted((max(100 * padding, 100 * LEAST_PADDING), again) for _, _, padding, again, best in points if best)
-    axes.plot(*zip(*front, strict=True), color="black", linestyle=":", linewidth=1.5, label="front", zorder=0)
-    for _, name, padding, again, best in points:
-        if best:
-            place = (max(100 * padding, 100 * LEAST_PADDING), again)
-            axes.annotate(name, place, textcoords="offset points", xytext=(5, 5), fontsize=7)
+    for number, family in enumerate(dict.fromkeys(point[0] for point in points)):
+        mine = sorted((max(100 * p[2], LEAST_PERCENT), p[3], p[1], p[4]) for p in points if p[0] == family)
+        (line,) = axes.plot([p[0] for p in mine], [p[1] for p in mine], linewidth=1, label=family)
+        color, below = line.get_color(), number % 2 == 0
+        for padding, again, setting, is_best in mine:
+            axes.plot(padding, again, marker="o", markersize=5, color=color, fillstyle="full" if is_best else "none")
+            axes.annotate(
+                setting, (padding, again), textcoords="offset points", xytext=(-4, -4) if below else (4, 4), fontsize=7,
+                color=color, horizontalalignment="right" if below else "left",
+                verticalalignment="top" if below else "bottom",
+            )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="padding, %", ylabel="re-pairing: times as likely as by chance")
-    axes.set_title("less padding is paid for in pairs that meet again")
+    axes.set_title(
+        "less padding is paid for in pairs that meet again; hollow: another setting is better in both", fontsize=10
+    )
     axes.grid(visible=True, which="both", linewidth=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path)

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.batch.shapes import Shapes
-from croupier.core.batches import Int64
-from croupier.core.cost import Cost
-from croupier.core.split import Bounded
+from croupier.core.batches import Batches, Int64
+from croupier.core.split import Bounded, Share
 from croupier.run.program import Program
 from croupier.run.walk import Step
 from croupier.split.balanced_packed import BalancedPacked
@@ -41,7 +40,7 @@ class ShareCounts:
     examples: Int64
     tokens: Int64
     cost: Int64
-    """By what the split balances by: of a padded share examples x that of the longest, of a packed one the sum."""
+    """By what the split balances by; padded tokens where it does not."""
     rows: Int64
     """Of the padded tensors: as many as examples, or packs, or as the fixed shape has."""
     longest: Int64
@@ -83,7 +82,6 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
     pack_tokens = next((stage.max_tokens for _, stage in program.plan.leaves() if isinstance(stage, _Packing)), None)
     if program.split.batches_per_step(2) == 1:
         pack_tokens = None  # the split cuts packs into shares of its own
-    cost = program.split.cost if isinstance(program.split, Bounded) else Cost()
     is_packed = isinstance(program.split, BalancedPacked)
     shapes = next((stage.shapes for _, stage in program.plan.leaves() if isinstance(stage, _HasShapes)), None)
     counted: list[tuple[int, ...]] = []
@@ -91,9 +89,10 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
         lengths = None if not program.lengths else np.column_stack([step.batches.columns[n] for n in program.lengths])
         for rank in range(world_size):
             for share in step.split.share(step.batches, world_size, rank).mine:
+                priced = step.split.cost_of(_rows_of(step.batches, share)) if isinstance(step.split, Bounded) else -1
                 if lengths is None:
                     examples = step.batches.indices[share.rows].size
-                    counted.append((number, rank, examples, examples, examples, examples, 1))
+                    counted.append((number, rank, examples, examples, max(priced, examples), examples, 1))
                     continue
                 mine = lengths[share.rows]
                 rows, longest = mine.shape[0], (-(-mine.max(axis=0) // multiple_of) * multiple_of).tolist()
@@ -106,11 +105,17 @@ def count_shares(program: Program, steps: Iterable[Step], world_size: int, multi
                 tokens = int(mine.sum())
                 if is_packed:
                     rows, longest = 1, [tokens]
-                priced = int(cost.of(mine[:, -1]).sum()) if is_packed else rows * int(cost.of(np.array(longest)).sum())
-                counted.append((number, rank, mine.shape[0], tokens, priced, rows, *longest))
+                padded = rows * sum(longest)
+                counted.append((number, rank, mine.shape[0], tokens, padded if priced < 0 else priced, rows, *longest))
     table = np.array(counted, dtype=np.int64).reshape(len(counted), -1)
     step_of, rank_of, examples_of, tokens_of, costs, rows_of = (np.ascontiguousarray(column) for column in table.T[:6])
     return ShareCounts(step_of, rank_of, examples_of, tokens_of, costs, rows_of, table[:, 6:])
+
+
+def _rows_of(batch: Batches, share: Share) -> Batches:
+    columns = {name: values[share.rows] for name, values in batch.columns.items()}
+    ids = batch.indices[share.rows]
+    return Batches(ids, np.array([0, ids.size], dtype=np.int64), columns)
 
 
 def adjacent_correlation(values: npt.NDArray[np.float64]) -> float | None:

@@ -100,7 +100,7 @@ def preview(
         padding=1.0 - float(counts.tokens.sum() / max(1, counts.padded.sum())) if has_lengths else None,
         fill=None if budget is None else _fill(program, steps, counts, budget, multiple_of),
         rank_imbalance=counts.rank_imbalance(),
-        rank_imbalance_bound=_imbalance_bound(program, steps, counts, world_size),
+        rank_imbalance_bound=_imbalance_bound(steps, counts, world_size),
         shapes=counts.shapes(),
         adjacent_correlation=adjacent_correlation(
             counts.per_step(counts.tokens) / np.maximum(1, counts.per_step(counts.examples))
@@ -132,14 +132,13 @@ def _sampled(program: Program, cursor: Cursor, world_size: int) -> Iterator[Step
 
 
 def _padding_of(steps: list[Step], world_size: int) -> Ledger:
-    padded = sum(step.split.share(step.batches, world_size, 0).padding_shares for step in steps)
+    padded = sum(step.split.share(step.batches, world_size, 0).padding_ids for step in steps)
     return Ledger.of("split", "repeated as padding", padded)
 
 
-def _imbalance_bound(program: Program, steps: list[Step], counts: ShareCounts, world_size: int) -> float | None:
-    if not isinstance(program.split, Bounded) or world_size == 1 or program.length is None:
-        return None
-    return counts.rank_imbalance_bound([program.split.least_largest(step.batches, world_size) for step in steps])
+def _imbalance_bound(steps: list[Step], counts: ShareCounts, world_size: int) -> float | None:
+    bounds = [step.split.least_largest(step.batches, world_size) for step in steps if isinstance(step.split, Bounded)]
+    return None if world_size == 1 or not bounds else counts.rank_imbalance_bound(bounds)
 
 
 def _fill(program: Program, steps: list[Step], counts: ShareCounts, budget: int, multiple_of: int) -> float:

@@ -85,7 +85,11 @@ class Dial:
     def plot(self, path: str | PathLike[str]) -> None:
         """Draw the settings; the format goes by the ending of the name, ``.svg`` or ``.png`` say. Needs matplotlib."""
         front = set(map(id, self.front))
-        draw_dial([(p.family, p.name, p.padding, p.re_pairing, id(p) in front) for p in self.points], path)
+        rows = [
+            (p.family, f"{p.setting:,}" if p.setting else "", p.padding, p.re_pairing, id(p) in front)
+            for p in self.points
+        ]
+        draw_dial(rows, path)
 
     def to_json(self) -> str:
         """The figures as JSON text."""

@@ -86,7 +86,7 @@ class Dealer:
         self._ledger = self._undealt = Ledger()
         self._skipped: tuple[Skip, ...] = ()
         self._is_connected = self._is_dealing = self._has_grown = False
-        self._agree: Callable[[Segment], None] = _agree_with_nobody
+        self._agree: Callable[[Segment], None] = lambda _: None
         check_end(self.program, self.world_size)
 
     def __iter__(self) -> Iterator[Deal]:
@@ -180,7 +180,7 @@ class Dealer:
 
     def adopt_cost(self, cost: Cost) -> int:
         """Balance shares by this cost, on every rank alike, from the segment after next on; returns its number."""
-        return self.program.adopt_cost(cost, self._received_segment)
+        return self.program.adopt_cost(cost, self._received_segment, self._handed_out)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
@@ -201,13 +201,14 @@ class Dealer:
         BadState
             The state is damaged, of a newer version, or of another plan, table, seed or split.
         """
-        self.program, cursor, self._ledger, self._skipped = read_state(
+        program, cursor, ledger, skipped = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=accept
         )
+        check_end(program, self.world_size)
+        self.program, self._ledger, self._skipped = program, ledger, skipped
         self._has_grown = bool(state["has_grown"])
         self._counts.clear()
         self._stand_at(cursor)
-        check_end(self.program, self.world_size)
 
     def position_of(self, ids: npt.ArrayLike, epoch: int | None = None) -> npt.NDArray[np.int64]:
         """Where in an epoch's order (before any grouping) each id comes first, -1 where it does not; or NoInverse."""
@@ -258,7 +259,7 @@ class Dealer:
         self._is_dealing = False
         self._standing = self._next_pass = self._pass_start = cursor
         self._take_grown_table()
-        self._received_segment = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
+        self._received_segment = self._handed_out = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
 
     def _take_grown_table(self) -> None:
         """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""
@@ -278,7 +279,7 @@ class Dealer:
                 self._undealt = end.value
                 break
             shares = step.split.share(step.batches, self.world_size, self.rank)
-            ledger += step.ledger + Ledger.of("split", "repeated as padding", shares.padding_shares)
+            ledger += step.ledger + Ledger.of("split", "repeated as padding", shares.padding_ids)
             yield from deals_of_step(
                 step, shares, world_size=self.world_size, start=cursor, length=program.length, ledger=ledger
             )
@@ -289,12 +290,8 @@ class Dealer:
     def _segment(self, epoch: int, number: int) -> Segment:
         memory = self.program.memory
         memory.forget_before(self._received_segment)
-        memory.advance(self.program.epochs.ordinal(epoch, number), self._received_segment)
+        self._handed_out = self.program.epochs.ordinal(epoch, number)
+        memory.advance(self._handed_out, self._received_segment)
         segment = self.program.segment(epoch, number)
         self._agree(segment)
         return segment
-
-
-def _agree_with_nobody(segment: Segment) -> None:
-    """What a single rank does with its plan."""
-    del segment

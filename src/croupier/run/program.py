@@ -13,7 +13,7 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.chain import Chain
 from croupier.core.cost import Cost
-from croupier.core.facts import checked_names, gathered_lengths
+from croupier.core.facts import check_length_column, checked_names, gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
 from croupier.core.policies import Whole
@@ -71,6 +71,7 @@ class Program:
         self.epochs = Epochs(plan, table, lanes)
         self.whole = _whole_of(plan)
         self.lengths = self._length_columns()
+        self._split_length = self._length_of_split()
         self.length = self.lengths[-1] if self.lengths else None  # of input and output, a loss counts the output
         self._prepared_for(0)
         self.plan_description = describe(plan)
@@ -93,14 +94,14 @@ class Program:
         """What a state's table is matched by."""
         return table_fingerprint(self.table)
 
-    def adopt_cost(self, cost: Cost, received_segment: int) -> int:
+    def adopt_cost(self, cost: Cost, received_segment: int, handed_out: int) -> int:
         """Balance by another cost from the segment after next on; returns its place among all of the run."""
         if not isinstance(self.split, Bounded):
             name = type(self.split).__name__
             raise BadArgument("adopt_cost", "be used with a split that balances by cost", name, "choose Balanced()")
-        planned = max((self.epochs.ordinal(epoch, number) for epoch, number, _ in self._segments), default=-1)
         first = received_segment + 2
-        self.costs = self.costs.adopted(cost, segment=first, last_planned=planned)
+        self.costs = self.costs.adopted(cost, segment=first, last_planned=handed_out)
+        self.forget_plans()
         return first
 
     def segment(self, epoch: int, number: int) -> Segment:
@@ -150,7 +151,7 @@ class Program:
             for inner, low, high in self.epochs.parts(epoch, number)
         ]
         context = self.context(epoch, number)
-        batches = self.plan.regroup(self._joined(parts), context)
+        batches = self._regrouped(self._joined(parts), context)
         fault = batches.fault()
         if fault is None and batches.indices.size:
             least, most = int(batches.indices.min()), int(batches.indices.max())
@@ -164,6 +165,18 @@ class Program:
             batches = batches.with_ledger(self.epochs.tail_ledger(epoch))
         return self._sealed(epoch, number, batches)
 
+    def _regrouped(self, dealt: Batches, context: Context) -> Batches:
+        batches = self.plan.regroup(dealt, context)
+        is_kept = not self.epochs.order_cuts or (
+            np.array_equal(batches.offsets, dealt.offsets) and np.array_equal(batches.indices, dealt.indices)
+        )
+        if not is_kept or (self.whole is Whole.IN_A_STEP and batches.interchangeable):
+            raise BadArgument(
+                "plan", "leave batches as they are that must stay whole", "a stage after it that regroups them",
+                "leave that stage out",
+            )  # fmt: skip
+        return batches
+
     def _joined(self, parts: list[Batches]) -> Batches:
         joined = concatenate(parts)
         # An order's ids are one batch for the stages after it, but where it decides the batches itself.
@@ -174,7 +187,7 @@ class Program:
         ids = batches.indices.size
         tokens_before = np.zeros(ids + 1, dtype=np.int64)
         if self.length is not None:
-            for name in self.lengths:
+            for name in dict.fromkeys([*self.lengths, *self._split_length]):
                 if name not in batches.columns:
                     lengths = gathered_lengths(self.table, name, batches.indices)
                     batches = batches.with_columns(**{name: lengths})
@@ -209,6 +222,13 @@ class Program:
                 del self._prepared[old]
             self._prepared[name] = part.prepare(self.table, key, epoch)
         return self._prepared[name]
+
+    def _length_of_split(self) -> tuple[str, ...]:
+        name = getattr(self.split, "length", None)
+        if name is None or (name not in self.table and not getattr(self.split, "needs_lengths", False)):
+            return ()
+        check_length_column(self.table, name)
+        return (name,)
 
     def _length_columns(self) -> tuple[str, ...]:
         # The budget's own column first: it is what tokens are counted in.

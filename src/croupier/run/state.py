@@ -68,7 +68,7 @@ def read_state(
         raise BadState("croupier_state", "be a version number", version, "pass what state_dict() returned")
     if version > STATE_VERSION:
         raise BadState("croupier_state", f"be <= {STATE_VERSION}", version, "install the newer croupier that wrote it")
-    if set(state) != FIELDS:
+    if set(state) | {"costs"} != FIELDS:
         raise BadState("it", f"have the fields {sorted(FIELDS)}", sorted(state), "it is cut off, or has been edited")
     whole = {name: value for name, value in state.items() if name not in ("checksum", "learned")}
     if digest(whole) != state["checksum"]:
@@ -85,7 +85,7 @@ def read_state(
         raise BadState(
             "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
         )
-    program.costs = CostVersions.from_list(state["costs"], program.split)
+    program.costs = CostVersions.from_list(state.get("costs", []), program.split)
     program.memory.load(state["learned"], keep_reports=keep_reports)
     program.forget_plans()
     size = program.segment(cursor.epoch, cursor.segment).batches.indices.size

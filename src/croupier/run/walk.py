@@ -99,7 +99,7 @@ def walk(
 def check_end(program: Program, world_size: int) -> None:
     """Refuse now what the table's size alone tells would be refused at the end of an epoch."""
     whole, shares_batches = program.whole, program.split.batches_per_step(2) == 1
-    if (whole is Whole.ON_A_RANK and shares_batches) or (
+    if (whole in (Whole.CUT_ONLY, Whole.ON_A_RANK) and shares_batches) or (
         whole is Whole.IN_A_STEP and not shares_batches and world_size > 1
     ):
         raise BadArgument(

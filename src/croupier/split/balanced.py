@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 
@@ -40,8 +41,8 @@ class Balanced:
         The column to balance; shares are equal in count where neither plan nor table has it.
 
     Guarantees: every rank has the same number of micro-batches in a step; no share is empty; no way to share the ids
-    has a smaller largest share (examples x cost of the longest); shares of one micro-batch have similar lengths on all
-    ranks.
+    has a smaller largest share (examples x cost of the longest, at least 1 each); shares of one micro-batch have
+    similar lengths on all ranks.
 
     Shares are consecutive cuts of the batch sorted by length. That loses nothing: take any shares in order of their
     longest example and hand the examples out anew, longest first, by the same counts; no share's longest gets longer.
@@ -121,6 +122,13 @@ class Balanced:
                 mine.append(Share(order[(place - ids) % ids, None], is_padding=True))
         return Shares(tuple(mine), shares - sizes.size)
 
+    def cost_of(self, share: Batches) -> int:
+        """Examples x cost of the longest; examples, where there is no length."""
+        lengths = share.columns.get(self.length)
+        if lengths is None:
+            return share.indices.size
+        return share.indices.size * int(self.cost.of(lengths.max()[None])[0])
+
     def least_largest(self, batch: Batches, world_size: int) -> int:
         """Of one micro-batch a step, the optimum; of several, what the longest example and the sum of all ask for."""
         lengths = batch.columns.get(self.length)
@@ -128,7 +136,7 @@ class Balanced:
             return -(-batch.indices.size // world_size)
         costs = self.cost.of(np.sort(lengths)[::-1])
         if self.micro_batches == 1 and self.max_tokens is None and costs.size >= world_size:
-            sizes = balanced_sizes(costs, world_size)
+            sizes = cast(Int64, balanced_sizes(costs, world_size))
             return int((sizes * costs[np.cumsum(sizes) - sizes]).max())
         return max(int(costs[0]), -(-int(costs.sum()) // world_size))
 
@@ -157,12 +165,8 @@ class Balanced:
         costs = self.cost.of(descending)
         micro_batches = self.micro_batches
         while True:
-            sizes = balanced_sizes(costs, min(ids, world_size * micro_batches))
-            if self.max_tokens is None:
-                return micro_batches, sizes
-            starts = np.cumsum(sizes) - sizes
-            largest = int((sizes * descending[starts]).max())
-            if largest <= self.max_tokens:
+            sizes = balanced_sizes(costs, min(ids, world_size * micro_batches), descending, self.max_tokens)
+            if sizes is not None:
                 return micro_batches, sizes
             if world_size * micro_batches >= ids:
                 raise BadArgument(

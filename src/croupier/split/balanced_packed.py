@@ -79,6 +79,11 @@ class BalancedPacked:
             raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
 
     @property
+    def needs_lengths(self) -> bool:
+        """There is nothing else to balance by."""
+        return True
+
+    @property
     def steady_micro_batches(self) -> int | None:
         """As many as asked for; None where a memory cap may need more."""
         return self.micro_batches if self.max_tokens is None else None
@@ -118,6 +123,10 @@ class BalancedPacked:
             is_padding = not rows.size
             mine.append(Share(order[place % lengths.size, None] if is_padding else rows, is_padding))
         return Shares(tuple(mine), max(0, shares - lengths.size))
+
+    def cost_of(self, share: Batches) -> int:
+        """The sum over the examples."""
+        return int(self.cost.of(share.columns[self.length]).sum())
 
     def least_largest(self, batch: Batches, world_size: int) -> int:
         """What the costliest example and the sum of all ask for."""

@@ -16,6 +16,8 @@ from croupier.split.recutting import recut_to_multiple
 
 __all__ = ["Lockstep"]
 
+MAY_BE_CUT = (Whole.NO, Whole.CUT_ONLY)
+
 
 @dataclass(frozen=True, slots=True)
 class Lockstep:
@@ -63,7 +65,7 @@ class Lockstep:
     def arrange(self, batches: Batches, lanes: int, key: Key) -> Batches:
         """Fill the lanes, then deal the groups in random order where that is allowed."""
         batches = without_empty_batches(batches)
-        sizes = recut_to_multiple(batches.sizes, lanes) if batches.whole is Whole.NO else None
+        sizes = recut_to_multiple(batches.sizes, lanes) if batches.whole in MAY_BE_CUT else None
         if sizes is not None and sizes.size != len(batches):
             batches = batches.with_offsets(np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)]))
         return in_random_order(batches, lanes, key)
@@ -75,7 +77,7 @@ class Lockstep:
     def recut(self, sizes: Int64, world_size: int, whole: Whole) -> Recut:
         """Split the last batches until every rank gets one; of whole batches, none is split."""
         left = sizes.size % world_size
-        new_sizes = recut_to_multiple(sizes, world_size) if whole is Whole.NO or not left else None
+        new_sizes = recut_to_multiple(sizes, world_size) if whole in MAY_BE_CUT or not left else None
         if new_sizes is not None:
             return Recut(new_sizes)
         match self.few_ids:
@@ -83,11 +85,11 @@ class Lockstep:
                 return Recut(sizes)
             case FewIds.DROP:
                 return Recut(sizes[: sizes.size - left], int(sizes[sizes.size - left :].sum()))
-            case FewIds.REFUSE if whole is not Whole.NO:
+            case FewIds.REFUSE if whole not in MAY_BE_CUT:
                 raise TooFewIds(
                     f"the epoch ends with {left} batches that may not be cut, for {world_size} ranks; choose"
-                    " Lockstep(few_ids=FewIds.DROP) or FewIds.PAD, a world size that divides the lanes the run began"
-                    " with, or Repeat(order, times)"
+                    " Lockstep(few_ids=FewIds.DROP) or FewIds.PAD, or a world size that divides the lanes that the run"
+                    " began with"
                 )
             case FewIds.REFUSE:
                 raise TooFewIds(
@@ -98,12 +100,14 @@ class Lockstep:
 
     def share(self, batch: Batches, world_size: int, rank: int) -> Shares:
         """Batch r is the share of rank r; ranks beyond the last batch repeat an id, or a whole batch, as padding."""
-        missing = world_size - len(batch)
-        if rank < len(batch):
-            return Shares((Share(slice(int(batch.offsets[rank]), int(batch.offsets[rank + 1]))),), missing)
-        if batch.whole is Whole.NO:
-            return Shares((Share(np.array([(rank - len(batch)) % batch.indices.size]), is_padding=True),), missing)
-        again = (rank - len(batch)) % len(batch)
-        return Shares(
-            (Share(np.arange(*map(int, batch.offsets[again : again + 2]), dtype=np.int64), is_padding=True),), missing
-        )
+        batches = len(batch)
+        if rank < batches:
+            share = Share(slice(int(batch.offsets[rank]), int(batch.offsets[rank + 1])))
+        elif batch.whole in MAY_BE_CUT:
+            share = Share(np.array([(rank - batches) % batch.indices.size]), is_padding=True)
+        else:
+            begin, end = batch.offsets[(rank - batches) % batches :][:2].tolist()
+            share = Share(np.arange(begin, end, dtype=np.int64), is_padding=True)
+        missing = np.arange(world_size - batches)
+        repeated = missing.size if batch.whole in MAY_BE_CUT else int(batch.sizes[missing % batches].sum())
+        return Shares((share,), repeated)

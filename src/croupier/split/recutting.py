@@ -87,5 +87,5 @@ def too_few_for(ids: int, shares: tuple[int, int]) -> TooFewIds:
     """The refusal of a global batch with fewer ids than ranks x micro-batches."""
     return TooFewIds(
         f"a global batch has {ids} ids for {shares[0]} ranks x {shares[1]} micro-batches; make global batches"
-        " larger, or choose Balanced(few_ids=FewIds.DROP) or FewIds.PAD, or Repeat(order, times)"
+        " larger, or choose few_ids=FewIds.PAD in the split (at the end of an epoch FewIds.DROP serves too)"
     )

@@ -68,7 +68,7 @@ class BatchSizeSearch:
     def __init__(self, step: TrainingStep, memory: MemoryReading | None, most_examples: int) -> None:
         self._step, self._memory, self._most = step, memory, most_examples
         self._limits: list[tuple[Lengths, float]] = []
-        self._held = 0
+        self._held = self._capacity = 0
         self.probes: list[Probe] = []
 
     def begin(self, shortest: Lengths) -> None:
@@ -145,7 +145,7 @@ class BatchSizeSearch:
             return None
         fixed = min(other.peak_bytes for other in self.probes if other.peak_bytes is not None)
         taken = max(1, probe.peak_bytes - fixed)
-        return probe.examples * max(0.0, MARGIN * self._memory.capacity_bytes - fixed) / taken
+        return probe.examples * max(0.0, MARGIN * self._capacity - fixed) / taken
 
     def _tried(self, rows: int, lengths: Lengths) -> Probe:
         outcome, peak, error = FITTED, 0, None
@@ -162,7 +162,9 @@ class BatchSizeSearch:
         elif outcome == TOO_LARGE and torch.cuda.is_available():
             gc.collect()  # what a failed step left in cycles
             torch.cuda.empty_cache()
-        worst, largest = _most_over_ranks(outcome, peak)
+        least_capacity = -self._memory.capacity_bytes if self._memory is not None else 0
+        worst, largest, negative_capacity = _most_over_ranks(outcome, peak, least_capacity)
+        self._capacity = -negative_capacity
         if error is not None:
             raise error
         if worst == FAILED:
@@ -178,10 +180,10 @@ def _is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and any(text in str(error).lower() for text in OUT_OF_MEMORY)
 
 
-def _most_over_ranks(outcome: int, peak: int) -> tuple[int, int]:
+def _most_over_ranks(*mine: int) -> tuple[int, ...]:
     if not place_in_world(None, None).is_distributed:
-        return outcome, peak
+        return mine
     device = device_of_collective(torch.device("cpu"), cast(Any, dist).get_backend_config(None))
-    both = torch.tensor([outcome, peak], dtype=torch.int64, device=device)
-    cast(Any, dist).all_reduce(both, op=dist.ReduceOp.MAX)
-    return int(both[0]), int(both[1])
+    everyones = torch.tensor(mine, dtype=torch.int64, device=device)
+    cast(Any, dist).all_reduce(everyones, op=dist.ReduceOp.MAX)
+    return tuple(int(value) for value in everyones)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -61,7 +61,7 @@ class BatchSizes:
 
 def find_batch_sizes(
     step: TrainingStep,
-    lengths: Sequence[tuple[int, ...] | int],
+    lengths: Iterable[tuple[int, ...] | int],
     *,
     columns: str | tuple[str, ...] = "length",
     memory: MemoryReading | None = None,
@@ -90,9 +90,10 @@ def find_batch_sizes(
         memory that fragments in a long run asks for 0.05 or 0.1.
 
     Longest shapes first. Each size is one that ran, or smaller by the margin. With a reading, it is within five percent
-    (or one row) of the limit that the peak predicts for that shape; without, of a size that did not run, except for
-    shapes at which earlier predictions had proven right. Under DDP every rank tries the same, and one that runs out
-    makes it too large for all, told after the step, so no rank waits for another within it.
+    (or one row) of what its peak predicts for a little less than the capacity; without, of a size that did not run,
+    except for shapes at which earlier predictions had proven right. Under DDP every rank tries the same, against the
+    least capacity of all; one that runs out makes a size too large for all, told after the step, so no rank waits for
+    another within it.
 
     Raises
     ------
@@ -115,7 +116,9 @@ def find_batch_sizes(
        400    25  10,000
     """
     names = checked_names(columns)
-    shapes = [(cap,) if isinstance(cap, int) else tuple(cap) for cap in lengths]
+    shapes = [tuple(cap) if isinstance(cap, (tuple, list)) else (cap,) for cap in lengths]
+    for cap in (cap for caps in shapes for cap in caps):
+        checked_int("lengths", cap, at_least=0, at_most=2**40, fix="pass padded lengths, or tuples of them")
     if not shapes or any(len(caps) != len(names) for caps in shapes):
         raise BadArgument(
             "lengths", f"have a length for each of {names}, of at least one shape", lengths, "pass bounds"
@@ -123,7 +126,7 @@ def find_batch_sizes(
     checked_int("most_examples", most_examples, at_least=1, fix="pass the most rows that make sense")
     if memory is None and torch.cuda.is_available():
         memory = CudaMemory()
-    if isinstance(margin, bool) or not 0.0 <= float(margin) < 1.0:
+    if not isinstance(margin, (int, float)) or not 0.0 <= margin < 1.0:
         raise BadArgument("margin", "be a share from 0 to below 1", margin, "pass 0.05 for a twentieth fewer rows")
     search = BatchSizeSearch(step, memory, most_examples)
     order = sorted(range(len(shapes)), key=lambda number: (-sum(shapes[number]), shapes[number]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -76,6 +76,8 @@ class PadToShape:
     _order: Int64 = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.shapes, Shapes) or not isinstance(self.pad_values, tuple):
+            raise BadArgument("PadToShape", "get Shapes and a tuple", (self.shapes, self.pad_values), "write (0, -100)")
         caps = self.shapes.caps
         object.__setattr__(self, "_order", np.lexsort((*caps.T[::-1], caps.sum(axis=1))))
         if len(self.pad_values) > len(self.shapes.columns):
@@ -89,11 +91,17 @@ class PadToShape:
     def __call__(self, examples: Sequence[torch.Tensor] | Sequence[tuple[torch.Tensor, ...]]) -> Padded:
         """Pad."""
         rows = [cast("tuple[torch.Tensor, ...]", e if isinstance(e, (tuple, list)) else (e,)) for e in examples]
-        lengths = np.array([[tensor.shape[0] for tensor in row] for row in rows], dtype=np.int64)
-        if lengths.shape[1] != len(self.shapes.columns):
+        is_whole = all(isinstance(tensor, torch.Tensor) and tensor.ndim for row in rows for tensor in cast(Any, row))
+        if not rows or not is_whole:
             raise BadArgument(
-                "examples", f"have a tensor for each of {self.shapes.columns}", lengths.shape[1], "see PadToShape"
+                "examples", "be tensors with a length, or tuples of them", list(examples)[:1],
+                "keep labels out of it: collate them yourself",
+            )  # fmt: skip
+        if any(len(row) != len(self.shapes.columns) for row in rows):
+            raise BadArgument(
+                "examples", f"have a tensor for each of {self.shapes.columns}", len(rows[0]), "see PadToShape"
             )
+        lengths = np.array([[tensor.shape[0] for tensor in row] for row in rows], dtype=np.int64)
         longest = lengths.max(axis=0)
         place = int(cheapest_cover(longest[None], self.shapes.caps[self._order])[0])
         shape = int(self._order[min(place, self._order.size - 1)])
