@@ -12,10 +12,10 @@ from croupier.core.cost import Cost
 from croupier.core.key import Key
 from croupier.core.policies import FewIds, Whole
 from croupier.core.split import Recut, Share, Shares
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument
 from croupier.kernels.balancing import balanced_sizes
 from croupier.split.arranging import in_random_order, without_empty_batches
-from croupier.split.recutting import recut_last_global, too_few_for
+from croupier.split.global_batches import check_balance, recut_last_global, too_few_for
 
 __all__ = ["Balanced"]
 
@@ -66,13 +66,7 @@ class Balanced:
     length: str = "length"
 
     def __post_init__(self) -> None:
-        if self.max_tokens is not None:
-            checked_int("max_tokens", self.max_tokens, at_least=1, fix="pass None for no memory cap")
-        checked_int("micro_batches", self.micro_batches, at_least=1, fix="pass 1 for no accumulation")
-        if not isinstance(self.cost, Cost):
-            raise BadArgument("cost", "be a Cost", self.cost, "pass Cost(linear, quadratic)")
-        if not isinstance(self.few_ids, FewIds):
-            raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
+        check_balance(self.max_tokens, self.micro_batches, self.cost, self.few_ids)
 
     @property
     def steady_micro_batches(self) -> int | None:

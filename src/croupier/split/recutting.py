@@ -1,4 +1,4 @@
-"""Cut the last batches of an epoch again: for equal counts over ranks, or for a share to each rank."""
+"""Make the number of batches at the end of a run of batches a multiple, by splitting some of them in place."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import heapq
 import numpy as np
 
 from croupier.core.batches import Int64
-from croupier.core.policies import FewIds, Whole
-from croupier.core.split import Recut
-from croupier.errors import TooFewIds
 
-__all__ = ["recut_last_global", "recut_to_multiple", "too_few_for"]
+__all__ = ["recut_to_multiple"]
 
 
 def recut_to_multiple(sizes: Int64, multiple: int) -> Int64 | None:
@@ -57,35 +54,3 @@ def _split_largest(sizes: Int64, wanted: int) -> Int64:
 
 def _ceil_div(total: int, parts: int) -> int:
     return -(-total // parts)
-
-
-def recut_last_global(sizes: Int64, shares: tuple[int, int], whole: Whole, few_ids: FewIds) -> Recut:
-    """Where the last global batch has fewer ids than shares, join it with the one before and halve both.
-
-    ``shares`` are ranks and micro-batches. What cannot be helped so meets the policy.
-
-    Examples
-    --------
-    >>> recut_last_global(np.array([8, 2]), (4, 1), Whole.NO, FewIds.REFUSE).sizes.tolist()
-    [5, 5]
-    """
-    needed = shares[0] * shares[1]
-    if sizes.size == 0 or sizes[-1] >= needed:
-        return Recut(sizes)
-    if whole is Whole.NO and sizes.size > 1 and (both := int(sizes[-1] + sizes[-2])) >= 2 * needed:
-        return Recut(np.concatenate([sizes[:-2], np.array([both - both // 2, both // 2], np.int64)]))
-    match few_ids:
-        case FewIds.PAD:
-            return Recut(sizes)
-        case FewIds.DROP:
-            return Recut(sizes[:-1], int(sizes[-1]))
-        case FewIds.REFUSE:
-            raise too_few_for(int(sizes[-1]), shares)
-
-
-def too_few_for(ids: int, shares: tuple[int, int]) -> TooFewIds:
-    """The refusal of a global batch with fewer ids than ranks x micro-batches."""
-    return TooFewIds(
-        f"a global batch has {ids} ids for {shares[0]} ranks x {shares[1]} micro-batches; make global batches"
-        " larger, or choose few_ids=FewIds.PAD in the split (at the end of an epoch FewIds.DROP serves too)"
-    )
