@@ -18,16 +18,16 @@ def found(device, *, reads, most=2**16):
 
 
 def test_with_a_reading_it_takes_little_more_than_one_try_a_shape():
-    """Of 20 laws, none is to take more than 45 tries, no size to be over its limit by more than the law's noise."""
+    """Of 20 laws, none is to take more than 45 tries, no size to be over its limit."""
     for seed in range(20):
         device = SimulatedDevice(seed)
         search, sizes = found(device, reads=True)
         assert len(search.probes) <= 45
         for length, size in zip(LENGTHS, sizes, strict=True):
             limit = min(device.most_examples(length), 2**16)
-            assert size <= limit * 1.01
-            assert size >= 0.93 * limit or size >= limit - 1
-            assert any(p.fits and p.examples == size and p.lengths == (length,) for p in search.probes), "it ran"
+            assert size <= limit
+            assert size >= 0.94 * limit or size >= limit - 1
+            assert any(p.fits and p.examples >= size and p.lengths == (length,) for p in search.probes), "it ran"
 
 
 def test_without_one_it_takes_about_two():

@@ -101,6 +101,8 @@ class BatchSizeSearch:
                     limit = rows / AIM
                     break
             elif fits >= CLOSE_BY_PEAK * limit or fits + 1 > limit:
+                # One that ran, but came nearer to the capacity than the margin, is taken a little smaller.
+                fits = max(1, min(fits, int(limit)))
                 break
             if too_large - fits == 1 or fits >= CLOSE * too_large:
                 break
