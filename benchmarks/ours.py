@@ -11,7 +11,7 @@ from croupier import recipes
 
 
 def default_plan(max_tokens: int = MAX_TOKENS) -> cr.Chain:
-    """Shuffle, eight buckets, windows within them, cut by budget: the default where lengths vary."""
+    """Shuffle, three buckets, windows within them, cut by budget: the default where lengths vary."""
     return recipes.length_grouped(max_tokens)
 
 

@@ -30,10 +30,10 @@ def shuffled(batch_size: int, *, drop_last: bool = False) -> Chain:
     return chain(Shuffle(), FixedSize(batch_size, tail=Tail.DROP if drop_last else Tail.SHORT))
 
 
-def length_grouped(max_tokens: int, *, window_ids: int = 2_400, length: str = "length") -> Chain:
+def length_grouped(max_tokens: int, *, window_ids: int = 6_400, length: str = "length") -> Chain:
     """The default plan for text and speech: little padding, nearly random batches, none above the budget.
 
-    Windows within eight buckets: a bucket of long examples has fewer, so its windows reach farther. The pairs that meet
+    Windows within three buckets: a bucket of long examples has fewer, so its windows reach farther. The pairs that meet
     again are mostly short ones and the padding is mostly long, so at one padding a quarter fewer pairs meet again than
     in windows over all lengths. ``randomness_dial`` measures what ``window_ids`` does to your lengths.
 
@@ -43,7 +43,7 @@ def length_grouped(max_tokens: int, *, window_ids: int = 2_400, length: str = "l
     ['shuffle', 'length_buckets', 'sorted_windows', 'token_budget']
     """
     windows = SortedWindows(window_ids, length=length)
-    return chain(Shuffle(), LengthBuckets(8, length=length), windows, TokenBudget(max_tokens, length=length))
+    return chain(Shuffle(), LengthBuckets(3, length=length), windows, TokenBudget(max_tokens, length=length))
 
 
 def bucketed(max_tokens: int, *, buckets: int = 30, length: str = "length") -> Chain:

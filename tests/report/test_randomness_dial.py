@@ -47,7 +47,7 @@ def test_a_point_is_what_preview_says_of_its_plan(table, dial):
 
 def test_windows_in_buckets_beat_windows_at_one_padding(dial):
     equal = {p.setting: p for p in dial.points if p.family == "sorted windows"}
-    for point in (p for p in dial.points if p.family == "windows in 8 buckets" and 0.005 < p.padding < 0.03):
+    for point in (p for p in dial.points if p.family == "windows in 3 buckets" and 0.005 < p.padding < 0.03):
         if point.padding < min(p.padding for p in equal.values()):
             continue
         more = min((p for p in equal.values() if p.padding >= point.padding), key=lambda p: p.padding)
@@ -67,7 +67,7 @@ def test_it_prints_is_written_and_drawn(dial, tmp_path):
     dial.plot(tmp_path / "dial.svg")
     drawn = (tmp_path / "dial.svg").read_text()
     assert drawn.startswith("<?xml")
-    assert "windows in 8 buckets" in drawn or "<path" in drawn
+    assert "windows in 3 buckets" in drawn or "<path" in drawn
 
 
 def test_arguments_are_checked(table):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Dial", "DialPoint", "randomness_dial"]
 
 WINDOWS, BUCKETS, BOTH, NONE, FULL = (
-    "sorted windows", "length buckets", "windows in 8 buckets", "no grouping", "full sort",
+    "sorted windows", "length buckets", "windows in 3 buckets", "no grouping", "full sort",
 )  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def randomness_dial(
     Returns
     -------
     Dial
-        Sorted windows, buckets, windows within eight buckets, and both ends: no grouping, and a full sort.
+        Sorted windows, buckets, windows within three buckets, and both ends: no grouping, and a full sort.
         Re-pairing is how much likelier two ids of one batch share a batch in the next epoch than by chance; pairs that
         meet again and again make batches less random than they look.
 
@@ -183,6 +183,6 @@ def _settings(rows: int, length: str) -> Iterator[tuple[str, int, tuple[Stage, .
         yield WINDOWS, window, (SortedWindows(window, length=length),)
     for buckets in (10, 30, 100):
         yield BUCKETS, buckets, (LengthBuckets(buckets, length=length),)
-    for window in (window for window in (*windows, 2_400) if 8 * window <= rows):
-        yield BOTH, window, (LengthBuckets(8, length=length), SortedWindows(window, length=length))
+    for window in (window for window in (*windows, 6_400) if 3 * window <= rows):
+        yield BOTH, window, (LengthBuckets(3, length=length), SortedWindows(window, length=length))
     yield FULL, rows, (SortedWindows(rows, length=length),)
