@@ -1,4 +1,4 @@
-"""Torch: what the Loader costs a training over the DataLoader it wraps."""
+"""Torch: what the Loader costs a training over the DataLoader it wraps, sizes found, and an encoder-decoder trained."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import croupier as cr
+from benchmarks import batch_sizes, encoder_decoder
 from benchmarks.harness import OURS, Reach, Row, interleaved, row, seconds
 from croupier.demo.corpus import Corpus, read_corpus
 from croupier.demo.training import LanguageModel, Texts, pad, token_losses
@@ -21,6 +22,12 @@ BARE = "bare DataLoader over the same lists of ids"
 
 def rows(*, quick: bool) -> Iterator[Row]:
     """The rows of this room."""
+    yield from _overhead(quick=quick)
+    yield from batch_sizes.rows(quick=quick)
+    yield from encoder_decoder.rows(quick=quick)
+
+
+def _overhead(*, quick: bool) -> Iterator[Row]:
     torch.set_num_threads(1)  # the least noise on a shared machine; the share of the Loader is then the smallest too
     corpus = read_corpus(600 if quick else 2000)
     batches = [list(deal) for deal in cr.Dealer(length_grouped(MAX_TOKENS), corpus.table(), seed=1)]
