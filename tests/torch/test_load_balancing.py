@@ -165,6 +165,11 @@ def test_errors(call, message):
         call()
 
 
-def test_an_expert_that_is_none_is_refused():
-    with pytest.raises(RuntimeError, match=r"out of bounds"):
-        global_expert_counts(torch.tensor([[4]]), 4)
+def test_an_expert_that_is_not_there_is_refused_on_every_rank_and_padding_may_hold_any():
+    chosen = torch.tensor([[0, 4], [1, 9]])
+    with pytest.raises(
+        BadArgument, match=r"selected_experts must be from 0 to below 4 on every rank, got 2 that are not"
+    ):
+        global_expert_counts(chosen, 4)
+    kept = global_expert_counts(chosen, 5, mask=torch.tensor([True, False]))
+    assert kept.tolist() == [1, 0, 0, 0, 1]

@@ -32,6 +32,11 @@ def global_expert_counts(
     Returns an int64 tensor of shape (..., experts), without gradient. Counts of the micro-batches of a step add up:
     they are plain sums, and a step begins anew from its first.
 
+    Raises
+    ------
+    BadArgument
+        On every rank where any has an expert that is not there; on this one where shapes do not fit.
+
     Collective: each rank calls it for each of its micro-batches, those that are padding too. Call it in the training
     loop, on what the model returns: inside a layer, recomputed activations and evaluations would count again.
 
@@ -48,8 +53,17 @@ def global_expert_counts(
         )  # fmt: skip
     counts = _counts_of(mask, selected_experts)[:, None].expand_as(selected_experts)
     chosen = selected_experts.long().masked_fill(~counts, 0)
+    is_wrong = (chosen < 0) | (chosen >= experts)
     none = torch.zeros((*chosen.shape[:-2], experts), dtype=torch.int64, device=chosen.device)
-    return sum_over_ranks(none.scatter_add(-1, chosen.flatten(-2), counts.long().flatten(-2)), group)
+    mine = none.scatter_add(-1, chosen.masked_fill(is_wrong, 0).flatten(-2), counts.long().flatten(-2))
+    # A mistake travels with the counts, so that all ranks hear of it and none waits for one that raised.
+    joined = sum_over_ranks(torch.cat([mine.flatten(), is_wrong.sum()[None]]), group)
+    if int(joined[-1]):
+        raise BadArgument(
+            "selected_experts", f"be from 0 to below {experts} on every rank", f"{int(joined[-1])} that are not",
+            "pass the number of all experts",
+        )  # fmt: skip
+    return joined[:-1].reshape(mine.shape)
 
 
 def load_balancing_loss(
