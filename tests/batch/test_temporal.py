@@ -83,10 +83,10 @@ def test_what_regroups_around_it_is_refused():
     stage = cr.Temporal(2, "node")
     before = cr.chain(cr.Chronological("time"), cr.GroupBy("g"), stage)
     with pytest.raises(BadArgument, match=r"plan must keep the order of time before Temporal"):
-        cr.Dealer(before, table, seed=0).first()
+        cr.Dealer(before, table, seed=0)
     after = cr.chain(cr.Chronological("time"), stage, cr.GroupBy("g"))
     with pytest.raises(BadArgument, match=r"plan must leave batches as they are that must stay whole"):
-        cr.Dealer(after, table, seed=0).first()
+        cr.Dealer(after, table, seed=0)
 
 
 def test_what_is_out_of_order_or_shared_wrongly_is_refused():
@@ -95,7 +95,7 @@ def test_what_is_out_of_order_or_shared_wrongly_is_refused():
     with pytest.raises(
         BadTable, match=r"'time' must not go back from one id to the next, got row 1 that does; put Chr"
     ):
-        cr.Dealer(cr.chain(cr.Sequential(), stage), table, seed=0).first()
+        cr.Dealer(cr.chain(cr.Sequential(), stage), table, seed=0)
     plan = cr.chain(cr.Chronological("time"), stage)
     with pytest.raises(
         BadArgument, match=r"split must keep batches whole in a step, as the plan asks, got 'Lockstep'; ch"

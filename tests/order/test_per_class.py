@@ -104,7 +104,7 @@ def test_what_would_break_its_batches_is_refused():
         with pytest.raises(
             BadArgument, match=r"plan must leave batches as they are that must stay whole, got a stage af"
         ):
-            cr.Dealer(cr.chain(order, stage), table, seed=0).first()
+            cr.Dealer(cr.chain(order, stage), table, seed=0)
     for made in (lambda: cr.Repeat(order, 2), lambda: cr.Concat([order]), lambda: cr.Mixture({"a": order}, {"a": 1})):
         with pytest.raises(BadArgument, match=r"must not cut batches, got PerClass"):
             made()

@@ -97,7 +97,7 @@ def walk(
 
 
 def check_end(program: Program, world_size: int) -> None:
-    """Refuse now what the table's size alone tells would be refused at the end of an epoch."""
+    """Refuse now what would be refused at the end of an epoch, or by the first batches that must stay whole."""
     whole, shares_batches = program.whole, program.split.batches_per_step(2) == 1
     if (whole in (Whole.CUT_ONLY, Whole.ON_A_RANK) and shares_batches) or (
         whole is Whole.IN_A_STEP and not shares_batches and world_size > 1
@@ -115,6 +115,8 @@ def check_end(program: Program, world_size: int) -> None:
         batches = (stop - start) // program.epochs.batch_size
         sizes = np.full(world_size + batches % world_size, program.epochs.batch_size)
         program.split.recut(sizes, world_size, whole)
+    if whole in (Whole.ON_A_RANK, Whole.IN_A_STEP):
+        program.segment(0, 0)  # shows whether another stage regroups what must stay whole
 
 
 def even_end(
