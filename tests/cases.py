@@ -31,6 +31,14 @@ def table(rows: int = ROWS, *, equal: bool = False) -> cr.Table:
     )
 
 
+def graph() -> cr.Graph:
+    """A ring of the rows with chords, and every twelfth node without edges."""
+    nodes = np.arange(ROWS)
+    sources, targets = np.concatenate([nodes, nodes]), np.concatenate([(nodes + 1) % ROWS, nodes**2 * 7 % ROWS])
+    has_edges = (sources % 12 > 0) & (targets % 12 > 0)
+    return cr.Graph.from_edges(sources[has_edges], targets[has_edges], nodes=ROWS)
+
+
 @dataclass(frozen=True)
 class Case:
     """A stage inside a plan, and what the plan promises."""
@@ -229,9 +237,21 @@ CASES = [
         split=cr.Balanced(few_ids=cr.FewIds.PAD),
     ),
     Case(
-        "uniform-negatives",
-        cr.UniformNegatives,
-        lambda: plan(cr.Sequential(), cr.UniformNegatives(3, items=50), cr.FixedSize(4)),
+        "random-negatives",
+        cr.RandomNegatives,
+        lambda: plan(cr.Sequential(), cr.RandomNegatives(3, 50), cr.FixedSize(4)),
+    ),
+    Case(
+        "random-walks",
+        cr.RandomWalks,
+        lambda: plan(cr.Shuffle(), cr.RandomWalks(graph(), 4, return_parameter=0.5), cr.FixedSize(4)),
+    ),
+    Case(
+        "walk-pairs",
+        cr.WalkPairs,
+        lambda: plan(cr.Shuffle(), cr.RandomWalks(graph(), 3), cr.WalkPairs(2), cr.FixedSize(4)),
+        "drawn",
+        split=cr.Lockstep(few_ids=cr.FewIds.PAD),
     ),
     Case("chain", cr.Chain, lambda: plan(cr.chain(cr.Shuffle(), cr.SortedWindows(16), name="inner"), cr.FixedSize(4))),
     Case(

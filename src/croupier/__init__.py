@@ -22,8 +22,20 @@ from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.loss_weighted import LossWeighted
 from croupier.feedback.step_times import CostFit, StepTimes
+from croupier.graphs.block_pairs import BlockPairs
+from croupier.graphs.block_schedule import Block, BlockSchedule
+from croupier.graphs.double_buffer import double_buffered
+from croupier.graphs.graph import Graph
+from croupier.graphs.link_neighbours import LinkNeighbours, Neighbourhoods
+from croupier.graphs.partition import Partition
+from croupier.graphs.random_walks import RandomWalks
+from croupier.graphs.walk_pairs import WalkPairs
 from croupier.kernels.mixing import draws
-from croupier.negatives.uniform_negatives import UniformNegatives
+from croupier.negatives.candidates import Before, Candidates, SameGroup
+from croupier.negatives.content_ids import content_ids
+from croupier.negatives.known_positives import KnownPositives
+from croupier.negatives.negative_sampler import NegativeSampler
+from croupier.negatives.random_negatives import NoNegative, RandomNegatives
 from croupier.order.chronological import Chronological
 from croupier.order.class_balanced import ClassBalanced
 from croupier.order.concat import Concat
@@ -64,6 +76,11 @@ __all__ = [
     "Balanced",
     "BalancedPacked",
     "Batches",
+    "Before",
+    "Block",
+    "BlockPairs",
+    "BlockSchedule",
+    "Candidates",
     "Chain",
     "Chronological",
     "ClassBalanced",
@@ -86,26 +103,36 @@ __all__ = [
     "FixedShapes",
     "FixedSize",
     "GrainShuffle",
+    "Graph",
     "GroupBy",
     "Grouping",
     "Interleave",
     "Key",
+    "KnownPositives",
     "Ledger",
     "LengthBuckets",
+    "LinkNeighbours",
     "LiveWeighted",
     "Lockstep",
     "LossWeighted",
     "MegatronBlend",
     "Mixture",
+    "NegativeSampler",
+    "Neighbourhoods",
+    "NoNegative",
     "Observation",
     "Pacing",
     "Pack",
+    "Partition",
     "PerClass",
     "Preview",
     "Proportional",
+    "RandomNegatives",
     "RandomSubset",
+    "RandomWalks",
     "RateOutliers",
     "Repeat",
+    "SameGroup",
     "Selection",
     "Sequential",
     "Shapes",
@@ -125,12 +152,14 @@ __all__ = [
     "TrajectoryWeighted",
     "UniMax",
     "Uniform",
-    "UniformNegatives",
+    "WalkPairs",
     "Weighted",
     "WeightedSubset",
     "Whole",
     "chain",
+    "content_ids",
     "diff",
+    "double_buffered",
     "draws",
     "in_table_order",
     "load_state",

@@ -25,7 +25,7 @@ def test_orders_prepare_once_or_for_each_epoch_they_are_asked_for():
 
 
 def test_chains_are_orders_too():
-    order = cr.chain(cr.Shuffle(), cr.UniformNegatives(2, items=50), name="with_negatives")
+    order = cr.chain(cr.Shuffle(), cr.RandomNegatives(2, 50), name="with_negatives")
     table = cr.Table(query=np.arange(20), item=np.arange(20))
     context = context_of(order, table)
     planned = plan_inner(order, np.arange(20), context, 0)

@@ -182,7 +182,7 @@ def test_feedback_reaches_the_plan_through_workers():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_facts_reach_getitem_in_the_workers(workers):
-    chain = cr.chain(cr.Shuffle(), cr.UniformNegatives(2, items=9), cr.FixedSize(4))
+    chain = cr.chain(cr.Shuffle(), cr.RandomNegatives(2, 9), cr.FixedSize(4))
     table = cr.Table(query=np.arange(ROWS) % 5, item=np.arange(ROWS) % 3)
     whole = Loader(WithFacts(Facts()), BatchSampler(chain, table, seed=1), num_workers=workers, collate_fn=list)
     for batch in whole:

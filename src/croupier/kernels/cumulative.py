@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from croupier.kernels.jit import Kernel
 
-__all__ = ["guide_table", "rows_at"]
+__all__ = ["guide_table", "row_at", "rows_at"]
 
 Int64 = npt.NDArray[np.int64]
 Rows = npt.NDArray[Any]
@@ -38,26 +38,30 @@ def _guide_numpy(running: Int64, shift: int, guide: Rows) -> Rows:
     return guide
 
 
+def row_at(point: Any, running: Any, guide: Any, shift: Any) -> Any:
+    """The row that one point falls on: a helper of kernels."""
+    stretch = point >> shift
+    row = np.int64(guide[stretch])
+    steps = 0
+    while running[row] <= point and steps < 8:
+        row += 1
+        steps += 1
+    if steps == 8:
+        beyond = np.int64(guide[stretch + 1]) if stretch + 1 < guide.size else running.size - 1
+        while row < beyond:
+            middle = (row + beyond) >> 1
+            if running[middle] > point:
+                beyond = middle
+            else:
+                row = middle + 1
+    return row
+
+
 def _rows_loop(points: Int64, running: Int64, guide: Rows, shift: int) -> tuple[Int64, Int64]:
     rows = np.empty(points.size, np.int64)
     weights = np.empty(points.size, np.int64)
-    last = running.size - 1
     for i in range(points.size):
-        point = points[i]
-        stretch = point >> shift
-        row = np.int64(guide[stretch])
-        steps = 0
-        while running[row] <= point and steps < 8:
-            row += 1
-            steps += 1
-        if steps == 8:
-            beyond = np.int64(guide[stretch + 1]) if stretch + 1 < guide.size else last
-            while row < beyond:
-                middle = (row + beyond) >> 1
-                if running[middle] > point:
-                    beyond = middle
-                else:
-                    row = middle + 1
+        row = row_at(points[i], running, guide, shift)
         rows[i] = row
         weights[i] = running[row] - (running[row - 1] if row > 0 else 0)
     return rows, weights

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["GOLDEN", "MASK64", "draws", "draws_below", "hash64", "mix64", "mixed"]
+__all__ = ["GOLDEN", "MASK64", "below", "draws", "draws_below", "hash64", "mix64", "mixed"]
 
 UInt64 = npt.NDArray[np.uint64]
 Int64 = npt.NDArray[np.int64]
@@ -22,6 +22,8 @@ _M2 = 0x94D049BB133111EB
 GOLDEN = np.uint64(_GOLDEN)
 _FIRST = np.uint64(_M1)
 _SECOND = np.uint64(_M2)
+_LOW32 = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
 
 
 def hash64(key: int, counter: int) -> int:
@@ -55,6 +57,14 @@ def mixed(bits: Any) -> Any:
     return z ^ (z >> np.uint64(31))
 
 
+def below(bits: Any, bound: Any) -> Any:
+    """The high half of the 128-bit product of two uint64 numbers: a helper of kernels, as ``draws_below`` has it."""
+    low_product = (bits & _LOW32) * (bound & _LOW32)
+    cross = (bits >> _HALF) * (bound & _LOW32) + (low_product >> _HALF)
+    other = (bits & _LOW32) * (bound >> _HALF) + (cross & _LOW32)
+    return (bits >> _HALF) * (bound >> _HALF) + (cross >> _HALF) + (other >> _HALF)
+
+
 def draws(key: int, counters: Int64) -> UInt64:
     """64 random bits for each counter, the same on every platform: for stages of your own.
 
@@ -85,13 +95,5 @@ def draws_below(key: int, counters: Int64, bounds: Int64) -> Int64:
 
     The bias of a value is below bound / 2**64 (Lemire, "Fast random integer generation in an interval", 2019).
     """
-    bits = draws(key, counters)
-    wide = bounds.astype(np.uint64)
-    low32 = np.uint64(0xFFFFFFFF)
-    shift = np.uint64(32)
     with np.errstate(over="ignore"):
-        low_product = (bits & low32) * (wide & low32)
-        cross = (bits >> shift) * (wide & low32) + (low_product >> shift)
-        other = (bits & low32) * (wide >> shift) + (cross & low32)
-        high = (bits >> shift) * (wide >> shift) + (cross >> shift) + (other >> shift)
-    return high.astype(np.int64)
+        return below(draws(key, counters), bounds.astype(np.uint64)).astype(np.int64)

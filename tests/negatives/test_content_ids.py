@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import croupier as cr
+from croupier.errors import BadArgument
+
+
+@given(st.lists(st.text(max_size=2)), st.lists(st.text(max_size=2)))
+def test_ids_are_equal_where_contents_are(one, two):
+    ids = [int(number) for column in cr.content_ids(one, two) for number in column]
+    contents = [*one, *two]
+    assert [ids.index(number) for number in ids] == [contents.index(content) for content in contents]
+
+
+def test_a_text_for_a_list_of_texts_is_refused():
+    with pytest.raises(BadArgument, match=r"columns must be lists of contents"):
+        cr.content_ids("abc")
