@@ -253,6 +253,17 @@ CASES = [
         "drawn",
         split=cr.Lockstep(few_ids=cr.FewIds.PAD),
     ),
+    Case(
+        "conflict-free",
+        cr.ConflictFree,
+        lambda: plan(cr.Shuffle(), cr.ConflictFree(5, over_ranks=False)),
+    ),
+    Case(
+        "conflict-free-steps",
+        cr.ConflictFree,
+        lambda: plan(cr.Shuffle(), cr.ConflictFree(12)),
+        split=cr.Balanced(few_ids=cr.FewIds.PAD),
+    ),
     Case("chain", cr.Chain, lambda: plan(cr.chain(cr.Shuffle(), cr.SortedWindows(16), name="inner"), cr.FixedSize(4))),
     Case(
         "balanced",

@@ -32,9 +32,11 @@ from croupier.graphs.random_walks import RandomWalks
 from croupier.graphs.walk_pairs import WalkPairs
 from croupier.kernels.mixing import draws
 from croupier.negatives.candidates import Before, Candidates, SameGroup
+from croupier.negatives.conflict_free import ConflictFree
 from croupier.negatives.content_ids import content_ids
 from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.negative_sampler import NegativeSampler
+from croupier.negatives.pairs import Pairs
 from croupier.negatives.random_negatives import NoNegative, RandomNegatives
 from croupier.order.chronological import Chronological
 from croupier.order.class_balanced import ClassBalanced
@@ -85,6 +87,7 @@ __all__ = [
     "Chronological",
     "ClassBalanced",
     "Concat",
+    "ConflictFree",
     "Context",
     "Cooldown",
     "Cost",
@@ -123,6 +126,7 @@ __all__ = [
     "Observation",
     "Pacing",
     "Pack",
+    "Pairs",
     "Partition",
     "PerClass",
     "Preview",

@@ -24,8 +24,8 @@ def test_no_row_is_given_a_positive_of_its_query():
 
 
 def test_what_is_known_beyond_the_table_is_left_out_too():
-    known = cr.KnownPositives.of([0, 0, 0], [0, 1, 2])
-    dealt = deals(cr.RandomNegatives(9, 4, positive=known), query=[0, 0], item=[0, 1])
+    known = cr.KnownPositives.of([0], [2])
+    dealt = deals(cr.RandomNegatives(9, 4, cr.Pairs(known=known)), query=[0, 0], item=[0, 1])
     assert {negative for deal in dealt for negative in deal.columns["negatives"].ravel().tolist()} == {3}
 
 

@@ -79,14 +79,18 @@ class Whole(Enum):
     """How far a batch of the plan must stay together; a stage says so in its attribute ``whole``.
 
     ``NO``: it may be cut where the ranks need equal counts, and evened out with another. ``CUT_ONLY``: not joined with
-    another. ``ON_A_RANK``: all of it on one rank, as a loss within the batch needs. ``IN_A_STEP``: all of it in one
-    step and none of the next with it, shared by the ranks.
+    another. ``WITH_ITS_LANES``: cut if need be, but in a step with the batches of its lanes alone. ``ON_A_RANK``: all
+    of it on one rank, as a loss within the batch needs. ``IN_A_STEP``: all of it in one step and none of the next with
+    it, shared by the ranks.
     """
 
     NO = "no"
     """It may be cut in place, and the last one evened out with the one before."""
     CUT_ONLY = "or cut"
     """It may be cut in place, but never joined with another: it has a shape of its own. The split is Lockstep."""
+    WITH_ITS_LANES = "with its lanes"
+    """It may be cut, but a step holds no batch of other lanes with it: the split is Lockstep with lanes that are a
+    multiple of the world size, or Balanced."""
     ON_A_RANK = "on a rank"
     """All of it goes to one rank: no split may cut it."""
     IN_A_STEP = "in a step"

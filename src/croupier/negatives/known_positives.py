@@ -89,6 +89,12 @@ class KnownPositives:
         """How many positives each query number has."""
         return np.diff(self.offsets)
 
+    @property
+    def pairs(self) -> tuple[Int64, Int64]:
+        """The query and the item of every pair, in ascending order."""
+        of_pair = np.repeat(np.arange(self.queries.count), self.counts)
+        return self.queries.ids(of_pair), self.items.ids(self.positives)
+
     def of_query(self, query: int) -> Int64:
         """The positive items of one query, ascending."""
         number = int(self.queries.numbers(np.array([query], np.int64))[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -17,10 +17,10 @@ from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadTable, checked_int
 from croupier.negatives.candidates import Candidates
-from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.negative_sampler import NegativeSampler
+from croupier.negatives.pairs import Pairs
 
-__all__ = ["NoNegative", "RandomNegatives", "known_from"]
+__all__ = ["NoNegative", "RandomNegatives"]
 
 
 class NoNegative(Enum):
@@ -42,11 +42,8 @@ class RandomNegatives:
         Negatives an example; drawn independently, so one may come twice.
     candidates : int or Candidates
         How many items there are; or by which weights, and which of them suit a row (``Before``, ``SameGroup``).
-    query : str
-        The column of the query (user, question) of each row.
-    positive : str or KnownPositives
-        The column of each row's positive item: then all rows of a query count as its known positives. Or all that is
-        known, beyond the table: judged pairs, both directions of links, held-out positives.
+    pairs : Pairs
+        The columns of the query and of the item of each row; all items of a query's rows are its known positives.
     no_negative : NoNegative
 
     Adds columns ``negatives`` (int64) and ``negative_log_q`` (float64, the log probability), shape (n, per_example).
@@ -63,15 +60,14 @@ class RandomNegatives:
     --------
     >>> import croupier as cr
     >>> table = cr.Table(user=[0, 0, 1], item=[0, 2, 1])
-    >>> plan = cr.chain(cr.Sequential(), RandomNegatives(2, 4, query="user", positive="item"), cr.FixedSize(3))
+    >>> plan = cr.chain(cr.Sequential(), RandomNegatives(2, 4, Pairs("user", "item")), cr.FixedSize(3))
     >>> cr.Dealer(plan, table, seed=0).first().columns["negatives"].shape
     (3, 2)
     """
 
     per_example: int
     candidates: int | Candidates
-    query: str = "query"
-    positive: str | KnownPositives = "item"
+    pairs: Pairs = field(default_factory=Pairs)
     no_negative: NoNegative = NoNegative.REFUSE
     name: str = "random_negatives"
 
@@ -79,10 +75,8 @@ class RandomNegatives:
         checked_int("per_example", self.per_example, at_least=1, fix="pass the number of negatives an example")
         if not isinstance(self.candidates, Candidates):
             Candidates(self.candidates)
-        if not isinstance(self.positive, (str, KnownPositives)):
-            raise BadArgument(
-                "positive", "be a column's name or KnownPositives", self.positive, "pass KnownPositives.of(...)"
-            )
+        if not isinstance(self.pairs, Pairs):
+            raise BadArgument("pairs", "be Pairs", self.pairs, 'pass Pairs("user", "item")')
         if not isinstance(self.no_negative, NoNegative):
             raise BadArgument("no_negative", "be a NoNegative", self.no_negative, "pass NoNegative.MARK, say")
 
@@ -95,18 +89,18 @@ class RandomNegatives:
         """The sampler: all queries' positives, sorted."""
         for column in ("negatives", "negative_log_q"):
             check_free(table, column, self.name)
-        sampler = NegativeSampler(self.candidates, known_from(table, self.query, self.positive))
-        if self.no_negative is NoNegative.REFUSE and self.query in table:
+        sampler = NegativeSampler(self.candidates, self.pairs.known_in(table))
+        if self.no_negative is NoNegative.REFUSE and self.pairs.query in table:
             facts = {name: table.column(name) for name in sampler.candidates.columns if name in table}
             if len(facts) == len(sampler.candidates.columns):
-                self._check(sampler.has_negative(table.column(self.query), facts), np.arange(table.size))
+                self._check(sampler.has_negative(table.column(self.pairs.query), facts), np.arange(table.size))
         return {"sampler": sampler}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Add the two columns."""
         sampler: NegativeSampler = context.prepared["sampler"]
         facts = {name: gathered(batches, context.table, name) for name in sampler.candidates.columns}
-        queries = gathered(batches, context.table, self.query)
+        queries = gathered(batches, context.table, self.pairs.query)
         drawn = sampler.draw(queries, self.per_example, key=context.segment_key, facts=facts)
         has_one = drawn.items[:, 0] >= 0
         if self.no_negative is NoNegative.REFUSE:
@@ -119,18 +113,6 @@ class RandomNegatives:
             row = int(rows[np.flatnonzero(~has_one)[0]])
             count = int(np.count_nonzero(~has_one))
             raise BadTable(
-                self.query, "leave each row an item that may be drawn", f"none for row {row} ({count} such rows)",
+                self.pairs.query, "leave each row an item that may be drawn", f"none for row {row} ({count} such rows)",
                 "add candidates, drop these rows, or pass no_negative=NoNegative.MARK",
             )  # fmt: skip
-
-
-def known_from(table: Table, query: str, positive: str | KnownPositives) -> KnownPositives:
-    """What is known: as given, or every row of the table."""
-    if isinstance(positive, KnownPositives):
-        return positive
-    for name in (query, positive):
-        column = table.column(name)
-        if column.ndim != 1 or column.dtype.kind not in "iu" or (column.size and int(column.min()) < 0):
-            what = f"dtype {column.dtype} of shape {column.shape}, from {column.min()}"
-            raise BadTable(name, "hold whole numbers >= 0, one a row", what, "number the queries and items from 0")
-    return KnownPositives.of(table.column(query), table.column(positive))

@@ -69,7 +69,7 @@ class Program:
         self._segments: dict[tuple[int, int, int], Segment] = {}
         self._batch_counts: dict[int, Int64] = {}
         self.epochs = Epochs(plan, table, lanes)
-        self.whole = _whole_of(plan)
+        self.whole = _whole_of(plan, lanes)
         self.lengths = self._length_columns()
         self._split_length = self._length_of_split()
         self.length = self.lengths[-1] if self.lengths else None  # of input and output, a loss counts the output
@@ -256,7 +256,15 @@ def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-def _whole_of(plan: Chain) -> Whole:
+def _whole_of(plan: Chain, lanes: int) -> Whole:
+    kept_with_lanes = False
+    for _, stage in plan.leaves():
+        if lanes > 1 and kept_with_lanes and (hasattr(stage, "max_tokens") or hasattr(stage, "batch_size")):
+            raise BadArgument(
+                "plan", "not cut further what shares a step on several lanes", f"{stage.name!r}",
+                "leave it out, choose Balanced(), or over_ranks=False in the stage before",
+            )  # fmt: skip
+        kept_with_lanes |= getattr(stage, "whole", Whole.NO) is Whole.WITH_ITS_LANES
     asked = {whole for _, stage in plan.leaves() if (whole := getattr(stage, "whole", Whole.NO)) is not Whole.NO}
     if len(asked) > 1:
         raise BadArgument(

@@ -106,6 +106,11 @@ def check_end(program: Program, world_size: int) -> None:
             "split", f"keep batches whole {whole.value}, as the plan asks", type(program.split).__name__,
             "choose Lockstep()" if shares_batches else "choose Balanced()",
         )  # fmt: skip
+    if whole is Whole.WITH_ITS_LANES and not shares_batches and program.lanes % world_size:
+        raise BadArgument(
+            "world_size", f"divide the {program.lanes} lanes, as a plan of batches that stay with their lanes asks",
+            world_size, "choose such a number, Lockstep(lanes=...) when the run begins, or Balanced()",
+        )  # fmt: skip
     start, stop = program.epochs.bounds(0)
     if stop - start < world_size:
         program.split.recut(np.array([stop - start]), world_size, whole)

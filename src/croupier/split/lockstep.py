@@ -16,7 +16,7 @@ from croupier.split.recutting import recut_to_multiple
 
 __all__ = ["Lockstep"]
 
-MAY_BE_CUT = (Whole.NO, Whole.CUT_ONLY)
+MAY_BE_CUT = (Whole.NO, Whole.CUT_ONLY, Whole.WITH_ITS_LANES)
 
 
 @dataclass(frozen=True, slots=True)

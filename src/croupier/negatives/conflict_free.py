@@ -1,0 +1,216 @@
+"""Batches in which no row's item is a known positive of another row's query: in-batch negatives that are negative."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.facts import gathered
+from croupier.core.key import Key
+from croupier.core.ledger import Ledger
+from croupier.core.policies import Tail, Whole
+from croupier.core.stage import Context, Prepared
+from croupier.core.table import Table
+from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.kernels.conflict_free import deal_conflict_free
+from croupier.kernels.conflicts import Conflicts, conflicts_among, largest_clique
+from croupier.kernels.grouping import group_rows
+from croupier.negatives.known_positives import KnownPositives
+from croupier.negatives.pairs import Pairs
+
+__all__ = ["ConflictFree"]
+
+WINDOW_BATCHES = 1024
+"""Rows are dealt to so many batches at a time, or to what a frequent query or item needs: this bounds the memory."""
+GROWTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictFree:
+    """Cut batches in which every row's item may serve as a negative of every other row.
+
+    Parameters
+    ----------
+    batch_size : int
+        Ids of a batch: per rank under Lockstep, of the global batch under Balanced.
+    pairs : Pairs
+        The columns of query and item, and what is known beyond the rows. Rows of one query, rows of one item, and rows
+        whose item is right for the other's query are kept apart.
+    also : str, optional
+        A column of further items of each row, which a loss shares over the batch: mined ``negatives``, say; -1 is none.
+    over_ranks : bool
+        Apart in the whole step, as losses need that gather the other ranks' items: then the lanes must be a multiple of
+        the world size. ``False``: on each rank alone, any world size.
+    tail : Tail
+        The end of an epoch. ``DROP`` also leaves out what conflicts leave no room for; otherwise there are more,
+        smaller batches, all of about one size.
+
+    Ids are dealt apart within a segment, or within an incoming batch; raise ``chain(..., segment_ids=)`` where some
+    query or item comes more often in a segment than that has batches. Ids stay near their place in the order.
+
+    Guarantees: no two rows of a batch (of a step) conflict; every id is dealt once, unless ``Tail.DROP`` leaves it out,
+    in the ledger; exact length; time linear in the rows and in the known positives of their queries and items. How many
+    batches there must be at least: :meth:`least_batches`.
+
+    Raises
+    ------
+    TooFewIds
+        Conflicts leave so few rows to a step that the ranks cannot share them.
+
+    Source: ours (docs/negatives.md). The peer, NoDuplicatesBatchSampler of sentence-transformers, compares texts, does
+    not know other labelled positives, and looks at one rank.
+
+    Examples
+    --------
+    >>> import croupier as cr
+    >>> table = cr.Table(query=[0, 1, 2, 3], item=[5, 5, 6, 7])
+    >>> plan = cr.chain(cr.Sequential(), ConflictFree(2))
+    >>> [deal.ids.tolist() for deal in cr.Dealer(plan, table, seed=0)]
+    [[0, 2], [1, 3]]
+    """
+
+    batch_size: int
+    pairs: Pairs = field(default_factory=Pairs)
+    also: str | None = None
+    over_ranks: bool = True
+    tail: Tail = Tail.SHORT
+    name: str = "conflict_free"
+
+    def __post_init__(self) -> None:
+        checked_int("batch_size", self.batch_size, at_least=2, fix="pass the number of ids in a batch")
+        if not isinstance(self.pairs, Pairs):
+            raise BadArgument("pairs", "be Pairs", self.pairs, 'pass Pairs("user", "item")')
+        if not isinstance(self.tail, Tail):
+            raise BadArgument("tail", "be a Tail", self.tail, "pass Tail.SHORT, Tail.CARRY or Tail.DROP")
+
+    @property
+    def whole(self) -> Whole:
+        """Cut, a batch stays free of conflicts; joined with another it may not."""
+        return Whole.WITH_ITS_LANES if self.over_ranks else Whole.CUT_ONLY
+
+    @property
+    def prepared_per_epoch(self) -> bool:
+        """Positives hold for the run."""
+        return False
+
+    def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
+        """The known positives, by query and by item."""
+        known = self.pairs.known_in(table)
+        return {"known": known, "askers": known.transposed()}
+
+    def plan(self, batches: Batches, context: Context) -> Batches:
+        """Deal the ids of each incoming batch apart."""
+        lanes = context.lanes if self.over_ranks else 1
+        window = WINDOW_BATCHES * self.batch_size * lanes
+        rows = _Rows.of(batches, context, self)
+        order: list[Int64] = []
+        sizes: list[Int64] = []
+        left_out = 0
+        for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
+            for low in range(begin, end, window):
+                high = min(low + window, end)
+                ordered, own_sizes = self._dealt_apart(rows.conflicts(low, high), lanes, rows.is_single)
+                order.append(low + ordered)
+                sizes.append(own_sizes)
+                left_out += high - low - ordered.size
+        if not order:
+            return batches
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.concatenate(sizes))])
+        lost = Ledger.of(self.name, "left out: conflicts", left_out)
+        return batches.take(np.concatenate(order), offsets).with_ledger(lost)
+
+    def least_batches(self, table: Table, world_size: int = 1) -> int:
+        """No plan can deal this table in fewer batches, whatever the order: by its size, and by its densest rows.
+
+        All rows with the query or the item of one row conflict with one another, so each needs a batch of its own (a
+        step, under Lockstep on several ranks). Finding the least number exactly is NP-hard.
+        """
+        context = Context(table, Key(0), prepared=self.prepare(table, Key(0), 0))
+        rows = _Rows.of(Batches.of(np.arange(table.size)), context, self)
+        lanes = world_size if self.over_ranks else 1
+        by_conflicts = lanes * largest_clique(rows.conflicts(0, table.size)) if rows.is_single else 1
+        return max(-(-table.size // self.batch_size), by_conflicts)
+
+    def _dealt_apart(self, conflicts: Conflicts, lanes: int, is_single: bool) -> tuple[Int64, Int64]:
+        """The rows in order of their batch, and how many each batch has."""
+        count, capacity = conflicts.queries.size, self.batch_size * lanes
+        steps = fewest = -(-count // capacity)
+        if self.tail is not Tail.DROP and is_single:
+            steps = max(steps, largest_clique(conflicts))
+        dealt = _dealt(conflicts, _sizes(count, steps, capacity, lanes))
+        while self.tail is not Tail.DROP and bool((dealt < 0).any()):
+            steps += max(1, (steps - fewest) // GROWTH)
+            dealt = _dealt(conflicts, _sizes(count, steps, capacity, lanes))
+        sizes = np.bincount(dealt[dealt >= 0], minlength=steps)
+        if self.tail is Tail.DROP:
+            dealt = np.where((dealt >= 0) & (sizes[dealt] >= lanes), dealt, -1)
+        elif int(sizes.min()) < lanes:
+            raise TooFewIds(
+                f"conflicts leave {int(sizes.min())} ids to a step of {lanes} ranks: {count} ids need {steps} steps;"
+                f" choose ConflictFree(tail=Tail.DROP), over_ranks=False, or larger segments"
+            )
+        kept = np.flatnonzero(dealt >= 0)
+        rows, offsets = group_rows(dealt[kept], steps)
+        whole, rest = np.divmod(np.diff(offsets), lanes)
+        return kept[rows], (whole[:, None] + (np.arange(lanes) < rest[:, None])).ravel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Numbers of the query and the items of each row of some batches, and what is known of them."""
+
+    queries: Int64
+    items: Int64
+    known: KnownPositives
+    askers: KnownPositives
+
+    @classmethod
+    def of(cls, batches: Batches, context: Context, stage: ConflictFree) -> _Rows:
+        known: KnownPositives = context.prepared["known"]
+        queries = known.queries.numbers(gathered(batches, context.table, stage.pairs.query).astype(np.int64))
+        columns = [gathered(batches, context.table, stage.pairs.item)[:, None]]
+        if stage.also is not None:
+            further = gathered(batches, context.table, stage.also)
+            columns.append(further.reshape(len(further), -1))
+        items = known.items.numbers(np.concatenate(columns, axis=1).astype(np.int64))
+        return cls(queries, items, known, context.prepared["askers"])
+
+    @property
+    def is_single(self) -> bool:
+        return self.items.shape[1] == 1
+
+    def conflicts(self, low: int, high: int) -> Conflicts:
+        positives = self.known.offsets, self.known.positives
+        askers = self.askers.offsets, self.askers.positives
+        return conflicts_among(self.queries[low:high], self.items[low:high], positives, askers)
+
+
+def _sizes(count: int, steps: int, capacity: int, lanes: int) -> Int64:
+    """Full steps and one with the rest; steps of about one size where there are more, or the rest is too small."""
+    full, rest = divmod(count, capacity)
+    if full + (rest > 0) == steps and (rest == 0 or rest >= lanes):
+        return np.array([capacity] * full + [rest] * (rest > 0), dtype=np.int64)
+    whole, rest = divmod(count, steps)
+    return whole + (np.arange(steps) < rest).astype(np.int64)
+
+
+def _dealt(conflicts: Conflicts, wanted: Int64) -> Int64:
+    """The step of each row, -1 for one that found no room."""
+    numbers = (conflicts.queries, *conflicts.items.T)
+    conflicting = np.flatnonzero(np.logical_or.reduce([column >= 0 for column in numbers]))
+    octaves = np.append(np.frexp(conflicts.counts.astype(np.float64))[1], 0).astype(np.int8)
+    frequency = np.maximum.reduce([octaves[column[conflicting]] for column in numbers])
+    # Twice as frequent goes first; among equals the order stays.
+    turn = np.argsort(-frequency, kind="stable")
+    dealt = deal_conflict_free(
+        conflicting[turn], conflicts.queries, conflicts.items, (conflicts.offsets, conflicts.others),
+        wanted.size, int(wanted.max(initial=1)),
+    )  # fmt: skip
+    sizes = np.bincount(dealt[dealt >= 0], minlength=wanted.size)
+    free = np.ones(dealt.size, dtype=np.bool_)
+    free[conflicting] = False
+    places = np.repeat(np.arange(wanted.size), np.maximum(wanted - sizes, 0))
+    dealt[free] = places[: int(free.sum())]
+    return dealt

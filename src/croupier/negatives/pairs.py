@@ -1,0 +1,63 @@
+"""Which query and which item a row of the table pairs, and what else is known to be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from croupier.core.table import Table
+from croupier.errors import BadArgument, BadTable
+from croupier.negatives.known_positives import KnownPositives
+
+__all__ = ["Pairs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Each row is a query and an item that is right for it.
+
+    Parameters
+    ----------
+    query, item : str
+        Columns of the table, whole numbers >= 0: user and item, question and passage, source and target of a link.
+        Equal contents have equal numbers; :func:`content_ids` gives them.
+    known : KnownPositives, optional
+        What is right beyond the rows: judged pairs, both directions of links, held-out positives.
+
+    Examples
+    --------
+    >>> table = Table(user=[0, 0, 1], film=[2, 0, 1])
+    >>> Pairs("user", "film").known_in(table).of_query(0).tolist()
+    [0, 2]
+    """
+
+    query: str = "query"
+    item: str = "item"
+    known: KnownPositives | None = None
+
+    def __post_init__(self) -> None:
+        for argument, column in (("query", self.query), ("item", self.item)):
+            if not isinstance(column, str):
+                raise BadArgument(argument, "be a column's name", column, 'pass "user", say')
+        if self.known is not None and not isinstance(self.known, KnownPositives):
+            raise BadArgument("known", "be KnownPositives", self.known, "pass KnownPositives.of(queries, items)")
+
+    def known_in(self, table: Table) -> KnownPositives:
+        """The pairs of all rows, and those known beyond them.
+
+        Raises
+        ------
+        BadTable
+            A column that does not hold whole numbers >= 0.
+        """
+        for name in (self.query, self.item):
+            column = table.column(name)
+            if column.ndim != 1 or column.dtype.kind not in "iu" or (column.size and int(column.min()) < 0):
+                what = f"dtype {column.dtype} of shape {column.shape}, from {column.min()}"
+                raise BadTable(name, "hold whole numbers >= 0, one a row", what, "number the queries and items from 0")
+        queries, items = table.column(self.query), table.column(self.item)
+        if self.known is None:
+            return KnownPositives.of(queries, items)
+        more_queries, more_items = self.known.pairs
+        return KnownPositives.of(np.concatenate([queries, more_queries]), np.concatenate([items, more_items]))
