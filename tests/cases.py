@@ -13,6 +13,8 @@ from croupier.core.stage import Stage
 
 ROWS = 192
 SEGMENT_IDS = 64
+PAIR_OFFSETS = np.concatenate([[0], np.cumsum(np.arange(ROWS) % 5 + 1)])
+PAIR_MARGINS = np.arange(PAIR_OFFSETS[-1]) % 7 / 2
 
 
 def table(rows: int = ROWS, *, equal: bool = False) -> cr.Table:
@@ -28,6 +30,7 @@ def table(rows: int = ROWS, *, equal: bool = False) -> cr.Table:
         weight=rng.exponential(size=rows) * (np.arange(rows) % 5 > 0) + (np.arange(rows) == 0),
         source=np.minimum(np.arange(rows) * 7 % 11 // 3, 2),
         reward=np.round(rng.normal(size=rows), 3),
+        mined=(np.arange(rows)[:, None] * 7 + np.arange(4) * 13) % 60,
     )
 
 
@@ -177,6 +180,7 @@ CASES = [
         ),
     ),
     Case("loss-weighted", cr.LossWeighted, lambda: plan(cr.LossWeighted(), cr.FixedSize(4)), "drawn"),
+    Case("bad-pairs", cr.BadPairs, lambda: plan(cr.Shuffle(), cr.BadPairs(1), cr.FixedSize(4))),
     Case("fixed-size-carry", cr.FixedSize, lambda: plan(cr.Shuffle(), cr.FixedSize(2, cr.Tail.CARRY)), "drawn"),
     Case("fixed-size-drop", cr.FixedSize, lambda: plan(cr.Shuffle(), cr.FixedSize(2, cr.Tail.DROP)), "at most once"),
     Case("token-budget", cr.TokenBudget, lambda: plan(cr.Shuffle(), cr.TokenBudget(BUDGET))),
@@ -263,6 +267,30 @@ CASES = [
         cr.ConflictFree,
         lambda: plan(cr.Shuffle(), cr.ConflictFree(12)),
         split=cr.Balanced(few_ids=cr.FewIds.PAD),
+    ),
+    Case(
+        "listed-negatives",
+        cr.ListedNegatives,
+        lambda: plan(
+            cr.Shuffle(), cr.ListedNegatives(2, "mined", cr.Pick.IN_TURN), cr.RandomNegatives(1, 60), cr.FixedSize(4)
+        ),
+    ),
+    Case(
+        "in-batch-negatives",
+        cr.InBatchNegatives,
+        lambda: plan(cr.Shuffle(), cr.FixedSize(6), cr.InBatchNegatives(2)),
+    ),
+    Case("topic-batches", cr.TopicBatches, lambda: plan(cr.Shuffle(), cr.TopicBatches(6, "source", 2))),
+    Case(
+        "margin-balanced",
+        cr.MarginBalanced,
+        lambda: plan(cr.Shuffle(), cr.MarginBalanced(PAIR_OFFSETS, PAIR_MARGINS), cr.FixedSize(4)),
+    ),
+    Case("negative-aware", cr.NegativeAware, lambda: plan(cr.NegativeAware(), cr.FixedSize(4))),
+    Case(
+        "corrupted-triples",
+        cr.CorruptedTriples,
+        lambda: plan(cr.Shuffle(), cr.CorruptedTriples(2, 70, ("query", "source", "item")), cr.FixedSize(4)),
     ),
     Case("chain", cr.Chain, lambda: plan(cr.chain(cr.Shuffle(), cr.SortedWindows(16), name="inner"), cr.FixedSize(4))),
     Case(

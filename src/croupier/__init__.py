@@ -20,6 +20,7 @@ from croupier.core.policies import EpochEnd, FewIds, Tail, TooLong, Whole
 from croupier.core.stage import Context, Observation
 from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
+from croupier.feedback.bad_pairs import BadPairs
 from croupier.feedback.loss_weighted import LossWeighted
 from croupier.feedback.step_times import CostFit, StepTimes
 from croupier.graphs.block_pairs import BlockPairs
@@ -31,13 +32,23 @@ from croupier.graphs.partition import Partition
 from croupier.graphs.random_walks import RandomWalks
 from croupier.graphs.walk_pairs import WalkPairs
 from croupier.kernels.mixing import draws
+from croupier.negatives.appending import append_negatives
+from croupier.negatives.balanced_clusters import Clusters, balanced_clusters
 from croupier.negatives.candidates import Before, Candidates, SameGroup
 from croupier.negatives.conflict_free import ConflictFree
 from croupier.negatives.content_ids import content_ids
+from croupier.negatives.corrupted_triples import CorruptedTriples
+from croupier.negatives.embedding_bank import EmbeddingBank
+from croupier.negatives.in_batch_negatives import InBatchNegatives
 from croupier.negatives.known_positives import KnownPositives
+from croupier.negatives.label_noise import inverse_propensity, negative_posterior
+from croupier.negatives.listed_negatives import ListedNegatives, Pick
+from croupier.negatives.margin_balanced import MarginBalanced
+from croupier.negatives.negative_aware import NegativeAware
 from croupier.negatives.negative_sampler import NegativeSampler
 from croupier.negatives.pairs import Pairs
 from croupier.negatives.random_negatives import NoNegative, RandomNegatives
+from croupier.negatives.topic_batches import TopicBatches
 from croupier.order.chronological import Chronological
 from croupier.order.class_balanced import ClassBalanced
 from croupier.order.concat import Concat
@@ -62,8 +73,12 @@ from croupier.order.systematic_weighted import SystematicWeighted
 from croupier.order.trajectory_weighted import TrajectoryWeighted
 from croupier.order.weighted import Weighted
 from croupier.order.weighted_subset import WeightedSubset
+from croupier.report.contrast_rows import AuditScope, Contrast, rows_of_deals
 from croupier.report.difference import Difference, diff
 from croupier.report.figures import Preview
+from croupier.report.hardness import Embedded
+from croupier.report.negative_figures import NegativesAudit
+from croupier.report.negatives_audit import audit_negatives
 from croupier.report.preview import preview
 from croupier.report.randomness_dial import Dial, randomness_dial
 from croupier.run.deal import Deal
@@ -75,6 +90,8 @@ from croupier.split.lockstep import Lockstep
 
 __all__ = [
     "Anneal",
+    "AuditScope",
+    "BadPairs",
     "Balanced",
     "BalancedPacked",
     "Batches",
@@ -86,10 +103,13 @@ __all__ = [
     "Chain",
     "Chronological",
     "ClassBalanced",
+    "Clusters",
     "Concat",
     "ConflictFree",
     "Context",
+    "Contrast",
     "Cooldown",
+    "CorruptedTriples",
     "Cost",
     "CostFit",
     "Curriculum",
@@ -99,6 +119,8 @@ __all__ = [
     "Dial",
     "Difference",
     "EffectiveNumber",
+    "Embedded",
+    "EmbeddingBank",
     "EpochEnd",
     "Evaluation",
     "Exclude",
@@ -109,18 +131,23 @@ __all__ = [
     "Graph",
     "GroupBy",
     "Grouping",
+    "InBatchNegatives",
     "Interleave",
     "Key",
     "KnownPositives",
     "Ledger",
     "LengthBuckets",
     "LinkNeighbours",
+    "ListedNegatives",
     "LiveWeighted",
     "Lockstep",
     "LossWeighted",
+    "MarginBalanced",
     "MegatronBlend",
     "Mixture",
+    "NegativeAware",
     "NegativeSampler",
+    "NegativesAudit",
     "Neighbourhoods",
     "NoNegative",
     "Observation",
@@ -129,6 +156,7 @@ __all__ = [
     "Pairs",
     "Partition",
     "PerClass",
+    "Pick",
     "Preview",
     "Proportional",
     "RandomNegatives",
@@ -153,6 +181,7 @@ __all__ = [
     "Temporal",
     "TokenBudget",
     "TooLong",
+    "TopicBatches",
     "TrajectoryWeighted",
     "UniMax",
     "Uniform",
@@ -160,15 +189,21 @@ __all__ = [
     "Weighted",
     "WeightedSubset",
     "Whole",
+    "append_negatives",
+    "audit_negatives",
+    "balanced_clusters",
     "chain",
     "content_ids",
     "diff",
     "double_buffered",
     "draws",
     "in_table_order",
+    "inverse_propensity",
     "load_state",
+    "negative_posterior",
     "preview",
     "randomness_dial",
+    "rows_of_deals",
     "save_state",
 ]
 

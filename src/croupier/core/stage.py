@@ -14,7 +14,18 @@ from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
 from croupier.core.table import Table
 
-__all__ = ["Context", "Learned", "Learning", "Observation", "Order", "Prepared", "Preparing", "Stage"]
+__all__ = [
+    "Context",
+    "Learned",
+    "Learning",
+    "Observation",
+    "Order",
+    "Prepared",
+    "Preparing",
+    "Refreshing",
+    "Stage",
+    "Version",
+]
 
 Prepared = Mapping[str, Any]
 
@@ -49,6 +60,14 @@ class Learned:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """What a refreshed stage plans from: which version of the run it is, from 1, and what its ``load_version`` made."""
+
+    number: int
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """All that a plan may depend on besides the batches it is given.
 
@@ -64,8 +83,8 @@ class Context:
         Ids dealt before this segment since the start of the run: the clock that schedules read.
     lanes : int
         How many consecutive batches share a step; 1 where the split cuts batches itself.
-    prepared, learned : mapping
-        This stage's derived facts, and its scores if it learns.
+    prepared, learned, refreshed : mapping
+        This stage's derived facts, its scores if it learns, and its :class:`Version` if it is refreshed and one holds.
     """
 
     table: Table
@@ -76,6 +95,7 @@ class Context:
     lanes: int = 1
     prepared: Prepared = field(default_factory=dict[str, Any])
     learned: Any = field(default_factory=dict[str, Any])
+    refreshed: Any = field(default_factory=dict[str, Any])
 
     def child(self, name: str) -> Context:
         """The context of a stage of this name inside the present one."""
@@ -84,6 +104,7 @@ class Context:
             key=self.key.child(name),
             prepared=self.prepared.get(name, {}),
             learned=self.learned.get(name, {}),
+            refreshed=self.refreshed.get(name, {}),
         )
 
     @property
@@ -154,4 +175,21 @@ class Learning(Stage, Protocol):
 
     def observe(self, scores: npt.NDArray[np.float32], indices: Int64, signal: npt.NDArray[np.float32]) -> Observation:
         """New scores from one segment's signals, given in the order the ids were dealt. Pure."""
+        ...
+
+
+@runtime_checkable
+class Refreshing(Stage, Protocol):
+    """A stage that plans from something made anew in the course of the run, outside of it: a mined index, clusters.
+
+    ``Dealer.adopt`` names a folder; from the segment after next on, or the next epoch, plans read it.
+    """
+
+    @property
+    def refreshed_per_epoch(self) -> bool:
+        """Whether a version waits for the next epoch, as that of an order must."""
+        ...
+
+    def load_version(self, folder: str, checksum: str | None, table: Table) -> tuple[Any, str]:
+        """What to plan from, and its checksum; refuses a folder of another checksum than the one given."""
         ...

@@ -137,18 +137,23 @@ def _deal_plain(
     capacity: int,
     dealt: Int64,
 ) -> Int64:
-    numbers = [[number for number in (query, *own) if number >= 0]
+    numbers: list[list[int]] = [[number for number in (query, *own) if number >= 0]
                for query, own in zip(queries.tolist(), items.tolist(), strict=True)]  # fmt: skip
     every = (1 << batches) - 1
-    blocked, full, sizes = [0] * (offsets.size - 1), 0, [0] * batches
+    blocked: list[int] = [0] * (offsets.size - 1)
+    sizes: list[int] = [0] * batches
+    full = 0
 
     def first_open(row: int, target: int) -> int:
-        left = every & ~full
+        left: int = every & ~full
         for number in numbers[row]:
             left &= ~blocked[number]
         ahead = left >> target << target
         left = ahead or left
         return (left & -left).bit_length() - 1
+
+    def is_blocked(row: int, batch: int) -> bool:
+        return any(blocked[number] >> batch & 1 for number in numbers[row])
 
     def place(row: int, batch: int) -> None:
         dealt[row] = batch
@@ -171,7 +176,7 @@ def _deal_plain(
             continue
         for mover in in_turn[::-1][:MOVERS]:
             batch = int(dealt[mover])
-            if batch < 0 or sizes[batch] < capacity or any(blocked[number] >> batch & 1 for number in numbers[row]):
+            if batch < 0 or sizes[batch] < capacity or is_blocked(row, batch):
                 continue
             to = first_open(mover, batch)
             if to >= 0:

@@ -236,7 +236,7 @@ def _clique_loop(queries: Int32, items: Int32, rows: Int64, counts: Int64, times
         for place in range(begin, end):
             item = items[rows[place]]
             size = counts[query] if item < 0 else counts[query] + counts[item] - times[item]
-            largest = max(largest, size)
+            largest = max(largest, int(size))
         for place in range(begin, end):
             if items[rows[place]] >= 0:
                 times[items[rows[place]]] = 0

@@ -74,10 +74,10 @@ def _guide_loop(heads: Int64, free_before: Whole, guide: Whole) -> Whole:
 
 def _guide_numpy(heads: Int64, free_before: Whole, guide: Whole) -> Whole:
     stretches = np.diff(heads[:, 1])
-    of_stretch = np.repeat(np.arange(stretches.size), stretches)
-    number = np.arange(of_stretch.size) - heads[of_stretch, 1]
-    points = (number << heads[of_stretch, 2]) - 1
-    guide[:] = _count_numpy(of_stretch, heads[:, 0], free_before, points, np.empty(points.size, np.int64))
+    of_stretch = np.repeat(np.arange(stretches.size, dtype=np.int64), stretches)
+    number: Int64 = np.arange(of_stretch.size, dtype=np.int64) - heads[of_stretch, 1]
+    points: Int64 = (number << heads[of_stretch, 2]) - 1
+    guide[:] = _count_numpy(of_stretch, heads[:, 0], free_before, points, np.empty(of_stretch.size, np.int64))
     return guide
 
 
@@ -145,7 +145,7 @@ def _draw_numpy(
 ) -> None:
     rows, per_row = drawn.shape
     of_draw = np.repeat(lists, per_row)
-    own: Int64 = of_draw if begin is None else np.repeat(np.arange(rows), per_row)
+    own: Int64 = of_draw if begin is None else np.arange(rows * per_row, dtype=np.int64) // per_row
     start = 0 if begin is None else begin[own]
     left = free[own]
     counters = first + np.arange(rows * per_row, dtype=np.int64)

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches
-from croupier.core.facts import check_free, gathered
+from croupier.core.facts import gathered
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.negatives.appending import Negatives, append_negatives, check_negatives_free
 from croupier.negatives.candidates import Candidates
 from croupier.negatives.negative_sampler import NegativeSampler
 from croupier.negatives.pairs import Pairs
@@ -46,7 +47,8 @@ class RandomNegatives:
         The columns of the query and of the item of each row; all items of a query's rows are its known positives.
     no_negative : NoNegative
 
-    Adds columns ``negatives`` (int64) and ``negative_log_q`` (float64, the log probability), shape (n, per_example).
+    Adds the columns that :func:`append_negatives` names, after those of earlier sources: ``negatives`` (int64),
+    ``negative_log_q`` (float64, the log probability) and others, shape (n, per_example) if it is the only source.
 
     Guarantees: those of :class:`NegativeSampler`. The draw belongs to the place in the flow of ids, not to the batch
     around it.
@@ -87,8 +89,7 @@ class RandomNegatives:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """The sampler: all queries' positives, sorted."""
-        for column in ("negatives", "negative_log_q"):
-            check_free(table, column, self.name)
+        check_negatives_free(table, self.name)
         sampler = NegativeSampler(self.candidates, self.pairs.known_in(table))
         if self.no_negative is NoNegative.REFUSE and self.pairs.query in table:
             facts = {name: table.column(name) for name in sampler.candidates.columns if name in table}
@@ -97,7 +98,7 @@ class RandomNegatives:
         return {"sampler": sampler}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
-        """Add the two columns."""
+        """Add a source."""
         sampler: NegativeSampler = context.prepared["sampler"]
         facts = {name: gathered(batches, context.table, name) for name in sampler.candidates.columns}
         queries = gathered(batches, context.table, self.pairs.query)
@@ -106,7 +107,7 @@ class RandomNegatives:
         if self.no_negative is NoNegative.REFUSE:
             self._check(has_one, batches.indices)
         without = Ledger.of(self.name, "dealt without a negative", int(np.count_nonzero(~has_one)))
-        return batches.with_columns(negatives=drawn.items, negative_log_q=drawn.log_q).with_ledger(without)
+        return append_negatives(batches, Negatives(drawn.items, drawn.log_q)).with_ledger(without)
 
     def _check(self, has_one: npt.NDArray[np.bool_], rows: npt.NDArray[Any]) -> None:
         if not bool(has_one.all()):

@@ -182,6 +182,10 @@ class Dealer:
         """Balance shares by this cost, on every rank alike, from the segment after next on; returns its number."""
         return self.program.adopt_cost(cost, self._received_segment, self._handed_out)
 
+    def adopt(self, stage: str, folder: str) -> int:
+        """Plan a stage from a version in a folder, on every rank alike: from the segment after next, or epoch, on."""
+        return self.program.adopt(stage, str(folder), self._received_segment, self._handed_out)
+
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
 
@@ -205,8 +209,7 @@ class Dealer:
             state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=accept
         )
         check_end(program, self.world_size)
-        self.program, self._ledger, self._skipped = program, ledger, skipped
-        self._has_grown = bool(state["has_grown"])
+        self.program, self._ledger, self._skipped, self._has_grown = program, ledger, skipped, bool(state["has_grown"])
         self._counts.clear()
         self._stand_at(cursor)
 

@@ -24,6 +24,7 @@ from croupier.errors import BadArgument, NoInverse
 from croupier.run.cost_versions import CostVersions
 from croupier.run.epochs import Epochs
 from croupier.run.memory import Memory
+from croupier.run.refreshes import Refreshes
 
 __all__ = ["Program", "Segment"]
 
@@ -39,6 +40,7 @@ class Segment:
     batches: Batches
     tokens_before: Int64
     split: Split
+    refreshed: tuple[str, ...] = ()
 
 
 class Program:
@@ -64,6 +66,7 @@ class Program:
         self.split = split
         self.lanes = lanes
         self.costs = CostVersions()
+        self.refreshes = Refreshes(plan)
         self.memory = Memory(self.plan.leaves(), table.size, writes_files=False) if memory is None else memory
         self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
         self._segments: dict[tuple[int, int, int], Segment] = {}
@@ -80,7 +83,7 @@ class Program:
         """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
         memory = self.memory.grown(self.plan.leaves(), table.size)
         grown = Program(self.plan, table, seed=self.seed, split=self.split, lanes=self.lanes, memory=memory)
-        grown.costs = self.costs
+        grown.costs, grown.refreshes = self.costs, Refreshes(self.plan, self.refreshes.adopted)
         return grown
 
     def with_lanes(self, lanes: int) -> Program:
@@ -101,6 +104,14 @@ class Program:
             raise BadArgument("adopt_cost", "be used with a split that balances by cost", name, "choose Balanced()")
         first = received_segment + 2
         self.costs = self.costs.adopted(cost, segment=first, last_planned=handed_out)
+        self.forget_plans()
+        return first
+
+    def adopt(self, name: str, folder: str, received_segment: int, handed_out: int) -> int:
+        """Plan a stage from a further version of what it refreshes; returns the segment of the run it holds from."""
+        first = self.refreshes.adopt(
+            name, folder, self.epochs, received=received_segment, handed_out=handed_out, table=self.table
+        )
         self.forget_plans()
         return first
 
@@ -143,6 +154,7 @@ class Program:
             lanes=self.lanes,
             prepared=self._prepared_for(epoch),
             learned=self.memory.learned(),
+            refreshed=self.refreshes.at(*self._ordinals(epoch, number), self.table),
         )
 
     def _plan(self, epoch: int, number: int) -> Segment:
@@ -198,7 +210,11 @@ class Program:
             batches, indices=_read_only(batches.indices), offsets=_read_only(batches.offsets), columns=columns
         )
         split = self.costs.split_at(self.split, self.epochs.ordinal(epoch, number))
-        return Segment(epoch, number, sealed, tokens_before, split)
+        refreshed = self.refreshes.in_segment(*self._ordinals(epoch, number))
+        return Segment(epoch, number, sealed, tokens_before, split, refreshed)
+
+    def _ordinals(self, epoch: int, number: int) -> tuple[int, int]:
+        return self.epochs.ordinal(epoch, 0), self.epochs.ordinal(epoch, number)
 
     def _order_context(self, inner_epoch: int, epoch: int, number: int) -> Context:
         if inner_epoch == epoch:

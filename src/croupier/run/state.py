@@ -16,6 +16,7 @@ from croupier.errors import BadArgument, BadState
 from croupier.run.audit import Skip
 from croupier.run.cost_versions import CostVersions
 from croupier.run.program import Program
+from croupier.run.refreshes import Refreshes
 
 __all__ = ["STATE_VERSION", "read_state", "write_state"]
 
@@ -30,6 +31,7 @@ FIELDS = {
     "skipped",
     "has_grown",
     "costs",
+    "refreshes",
     "learned",
     "checksum",
 }
@@ -49,6 +51,7 @@ def write_state(
         "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
         "has_grown": has_grown,
         "costs": program.costs.to_list(),
+        "refreshes": program.refreshes.to_list(),
     }
     state["checksum"] = digest(state)
     state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))
@@ -68,7 +71,7 @@ def read_state(
         raise BadState("croupier_state", "be a version number", version, "pass what state_dict() returned")
     if version > STATE_VERSION:
         raise BadState("croupier_state", f"be <= {STATE_VERSION}", version, "install the newer croupier that wrote it")
-    if set(state) | {"costs"} != FIELDS:
+    if set(state) | {"costs", "refreshes"} != FIELDS:
         raise BadState("it", f"have the fields {sorted(FIELDS)}", sorted(state), "it is cut off, or has been edited")
     whole = {name: value for name, value in state.items() if name not in ("checksum", "learned")}
     if digest(whole) != state["checksum"]:
@@ -86,6 +89,7 @@ def read_state(
             "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
         )
     program.costs = CostVersions.from_list(state.get("costs", []), program.split)
+    program.refreshes = Refreshes.from_list(state.get("refreshes", []), program.plan)
     program.memory.load(state["learned"], keep_reports=keep_reports)
     program.forget_plans()
     size = program.segment(cursor.epoch, cursor.segment).batches.indices.size

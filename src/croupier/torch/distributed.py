@@ -62,7 +62,7 @@ class RankAgreement:
         hashed = hashlib.blake2b(digest_size=8)
         for values in (batches.indices, batches.offsets):
             hashed.update(np.ascontiguousarray(values).tobytes())
-        hashed.update(repr(segment.split).encode())
+        hashed.update(repr((segment.split, segment.refreshed)).encode())
         mine = (segment.epoch, segment.number, hashed.hexdigest())
         everyones = self._all_gathered(mine)
         if any(theirs != everyones[0] for theirs in everyones):

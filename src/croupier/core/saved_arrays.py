@@ -1,0 +1,107 @@
+"""A folder of arrays that never changes once written: a version of what a run refreshes, with its checksum."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from croupier.errors import BadArgument, BadState
+
+__all__ = ["SavedArrays"]
+
+HEAD = "head.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedArrays:
+    """Arrays by name, facts about them, and the checksum of all; plain ``.npy`` files and JSON.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp() + "/clusters-1"
+    >>> saved = SavedArrays.write(folder, "clusters", {"members": np.arange(3)})
+    >>> SavedArrays.read(folder, "clusters", saved.checksum).arrays["members"].tolist()
+    [0, 1, 2]
+    """
+
+    folder: str
+    kind: str
+    arrays: Mapping[str, npt.NDArray[Any]]
+    facts: Mapping[str, Any]
+    checksum: str
+
+    @classmethod
+    def write(
+        cls,
+        folder: str | os.PathLike[str],
+        kind: str,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        facts: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Write a new folder, all of it or nothing."""
+        place = Path(folder)
+        if place.exists():
+            raise BadArgument("folder", "not exist yet: a version never changes", str(place), "choose a new name")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+        try:
+            for name, values in arrays.items():
+                np.save(beside / f"{name}.npy", values, allow_pickle=False)
+            checksum = _checksum(kind, arrays, facts or {})
+            head = {"kind": kind, "arrays": sorted(arrays), "facts": dict(facts or {}), "checksum": checksum}
+            (beside / HEAD).write_text(json.dumps(head))
+            beside.rename(place)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        return cls(str(folder), kind, dict(arrays), dict(facts or {}), checksum)
+
+    @classmethod
+    def read(cls, folder: str | os.PathLike[str], kind: str, checksum: str | None = None) -> Self:
+        """Map the arrays of a folder, once they are found to be those that were written (and meant).
+
+        Raises
+        ------
+        BadState
+            No such folder, of another kind, damaged, or not the version with this checksum.
+        """
+        place = Path(folder)
+        try:
+            head = json.loads((place / HEAD).read_text())
+            arrays = {
+                str(name): np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in head["arrays"]
+            }
+            found = _checksum(head["kind"], arrays, head["facts"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadState(f"folder {place}", f"hold {kind} as they were saved", str(error), "restore it") from None
+        if head["kind"] != kind:
+            raise BadState(f"folder {place}", f"hold {kind}", head["kind"], "choose the right folder")
+        if found != head["checksum"]:
+            wanted = f"have the checksum {head['checksum']}"
+            raise BadState(f"folder {place}", wanted, found, "it is damaged: restore it")
+        if checksum is not None and found != checksum:
+            raise BadState(
+                f"folder {place}", f"hold the version {checksum} that the run used", found,
+                "keep every version beside the checkpoints that refer to it",
+            )  # fmt: skip
+        return cls(str(folder), kind, arrays, head["facts"], found)
+
+
+def _checksum(kind: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]) -> str:
+    hashed = hashlib.blake2b(json.dumps([kind, dict(facts)], sort_keys=True).encode(), digest_size=16)
+    for name in sorted(arrays):
+        values = np.ascontiguousarray(arrays[name])
+        hashed.update(f"{name}{values.dtype.str}{values.shape}".encode())
+        hashed.update(values.tobytes())
+    return hashed.hexdigest()
