@@ -51,10 +51,7 @@ def test_a_row_without_a_negative_is_refused_before_the_run_or_marked():
     [
         ({"per_example": 0, "candidates": 5}, "per_example must be an integer >= 1"),
         ({"per_example": 1, "candidates": 0}, "items must be an integer >= 1"),
-        (
-            {"per_example": 1, "candidates": 5, "positive": 3},
-            "positive must be a column's name or KnownPositives, got 3",
-        ),
+        ({"per_example": 1, "candidates": 5, "pairs": "item"}, "pairs must be Pairs, got 'item'"),
         ({"per_example": 1, "candidates": 5, "no_negative": "mark"}, "no_negative must be a NoNegative, got 'mark'"),
     ],
 )
