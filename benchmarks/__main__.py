@@ -11,11 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import batch_room, order_room, run_room, torch_room
+from benchmarks import batch_room, negatives_room, order_room, run_room, torch_room
 from benchmarks.harness import Row, say
 from benchmarks.table import number, print_table, verdict
 
-ROOMS = {"order": order_room.rows, "batch": batch_room.rows, "run": run_room.rows, "torch": torch_room.rows}
+ROOMS = {
+    "negatives": negatives_room.rows,
+    "order": order_room.rows,
+    "batch": batch_room.rows,
+    "run": run_room.rows,
+    "torch": torch_room.rows,
+}
 
 
 def main() -> None:

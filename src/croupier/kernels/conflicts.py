@@ -125,13 +125,14 @@ def _mark_numpy(
 
 def _list_loop(
     queries: Int64, items: Int64, positives: Lists, askers: Lists, of_query: Int32, of_item: Int32, numbers: int
-) -> tuple[Int64, Int32]:
-    """Offsets by number, and the numbers that each rules out.
+) -> tuple[Int64, Int32, Int64]:
+    """Offsets by number, the numbers that each rules out, and how many rows have each.
 
     Where rows have one item, a query that comes once need not be told of its own item, nor an item of its own query:
     the other of the two is blocked already.
     """
     offsets = np.zeros(numbers + 1, np.int64)
+    counts = np.zeros(numbers, np.int64)
     others = np.empty(2 * numbers + 16, np.int32)
     found = 0
     is_single = items.shape[1] == 1
@@ -139,6 +140,7 @@ def _list_loop(
         query = queries[row]
         if query >= 0 and of_query[query, 0] == row and of_query[query, 2] >= 0:
             offsets[of_query[query, 2]] = found
+            counts[of_query[query, 2]] = of_query[query, 1]
             for place in range(positives[0][query], positives[0][query + 1]):
                 item = positives[1][place]
                 number = of_item[item, 2]
@@ -161,6 +163,7 @@ def _list_loop(
             if is_again:
                 continue
             offsets[of_item[item, 2]] = found
+            counts[of_item[item, 2]] = of_item[item, 1]
             for place in range(askers[0][item], askers[0][item + 1]):
                 query = askers[1][place]
                 number = of_query[query, 2]
@@ -173,7 +176,7 @@ def _list_loop(
                 others[found] = number
                 found += 1
     offsets[numbers] = found
-    return offsets, others[:found]
+    return offsets, others[:found], counts
 
 
 def _look_up_loop(places: Int64, facts: Int32, numbers: Int32) -> Int32:
@@ -213,11 +216,7 @@ def conflicts_among(queries: Int64, items: Int64, positives: Lists, askers: List
     of_item = np.zeros((askers[0].size, 3), dtype=np.int32)
     of_query[:, 2] = of_item[:, 2] = -1
     numbers = _mark(queries, items, *positives, of_query, of_item)
-    offsets, others = _list(queries, items, positives, askers, of_query, of_item, numbers)
-    counts = np.zeros(numbers, dtype=np.int64)
-    for facts in (of_query, of_item):
-        has_number = facts[:, 2] >= 0
-        counts[facts[has_number, 2]] = facts[has_number, 1]
+    offsets, others, counts = _list(queries, items, positives, askers, of_query, of_item, numbers)
     own_queries = _look_up(queries, of_query, np.empty(queries.size, np.int32))
     own_items = _look_up(items.ravel(), of_item, np.empty(items.size, np.int32))
     return Conflicts(own_queries, own_items.reshape(items.shape), offsets, others, counts)

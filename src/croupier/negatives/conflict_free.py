@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.facts import gathered
@@ -96,9 +97,19 @@ class ConflictFree:
         return False
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
-        """The known positives, by query and by item."""
+        """The known positives, by query and by item, and which queries share their only item with no other."""
         known = self.pairs.known_in(table)
-        return {"known": known, "askers": known.transposed()}
+        askers = known.transposed()
+        has_one = known.counts == 1
+        is_alone = has_one.copy()
+        is_alone[has_one] = askers.counts[known.positives[known.offsets[:-1][has_one]]] == 1
+        queries = known.queries.numbers(table.column(self.pairs.query).astype(np.int64))
+        items = known.items.numbers(table.column(self.pairs.item).astype(np.int64))
+        small = np.int32 if max(known.queries.count, known.items.count) < 2**31 else np.int64
+        return {
+            "known": known, "askers": askers, "is_alone": is_alone,
+            "queries": queries.astype(small), "items": items.astype(small),
+        }  # fmt: skip
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Deal the ids of each incoming batch apart."""
@@ -165,17 +176,29 @@ class _Rows:
     items: Int64
     known: KnownPositives
     askers: KnownPositives
+    is_alone: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, batches: Batches, context: Context, stage: ConflictFree) -> _Rows:
         known: KnownPositives = context.prepared["known"]
-        queries = known.queries.numbers(gathered(batches, context.table, stage.pairs.query).astype(np.int64))
-        columns = [gathered(batches, context.table, stage.pairs.item)[:, None]]
+        travelling = {stage.pairs.query, stage.pairs.item} & set(batches.columns)
+        if travelling:
+            queries = known.queries.numbers(gathered(batches, context.table, stage.pairs.query).astype(np.int64))
+            own = known.items.numbers(gathered(batches, context.table, stage.pairs.item).astype(np.int64))
+        else:
+            queries, own = (np.take(context.prepared[name], batches.indices) for name in ("queries", "items"))
+        items = own[:, None].astype(np.int64)
         if stage.also is not None:
-            further = gathered(batches, context.table, stage.also)
-            columns.append(further.reshape(len(further), -1))
-        items = known.items.numbers(np.concatenate(columns, axis=1).astype(np.int64))
-        return cls(queries, items, known, context.prepared["askers"])
+            further = gathered(batches, context.table, stage.also).astype(np.int64)
+            items = np.concatenate([items, known.items.numbers(further.reshape(len(further), -1))], axis=1)
+        is_alone = np.zeros(queries.size, dtype=np.bool_)
+        if stage.also is None and not travelling:
+            # A row that alone has its query and its item conflicts with none, unless the order deals it twice.
+            is_alone = context.prepared["is_alone"][queries]
+            times = np.bincount(queries[is_alone], minlength=known.queries.count)
+            if bool((times > 1).any()):
+                is_alone &= times[queries] == 1
+        return cls(queries.astype(np.int64), items, known, context.prepared["askers"], is_alone)
 
     @property
     def is_single(self) -> bool:
@@ -184,7 +207,12 @@ class _Rows:
     def conflicts(self, low: int, high: int) -> Conflicts:
         positives = self.known.offsets, self.known.positives
         askers = self.askers.offsets, self.askers.positives
-        return conflicts_among(self.queries[low:high], self.items[low:high], positives, askers)
+        rows = np.flatnonzero(~self.is_alone[low:high])
+        found = conflicts_among(self.queries[low + rows], self.items[low + rows], positives, askers)
+        queries = np.full(high - low, -1, dtype=np.int32)
+        items = np.full((high - low, self.items.shape[1]), -1, dtype=np.int32)
+        queries[rows], items[rows] = found.queries, found.items
+        return found._replace(queries=queries, items=items)
 
 
 def _sizes(count: int, steps: int, capacity: int, lanes: int) -> Int64:
