@@ -39,15 +39,23 @@ from croupier.negatives.conflict_free import ConflictFree
 from croupier.negatives.content_ids import content_ids
 from croupier.negatives.corrupted_triples import CorruptedTriples
 from croupier.negatives.embedding_bank import EmbeddingBank
+from croupier.negatives.exact_search import ExactSearch
+from croupier.negatives.faiss_search import FlatIndex, IVFIndex
 from croupier.negatives.in_batch_negatives import InBatchNegatives
 from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.label_noise import inverse_propensity, negative_posterior
-from croupier.negatives.listed_negatives import ListedNegatives, Pick
+from croupier.negatives.listed_negatives import ListedNegatives
 from croupier.negatives.margin_balanced import MarginBalanced
+from croupier.negatives.mined import Mined
+from croupier.negatives.mined_negatives import MinedNegatives
+from croupier.negatives.mining import Queries, mine
+from croupier.negatives.mining_rules import Hardest, MiningRules, RandomOfWindow, RankWindow, ScoreLimits
 from croupier.negatives.negative_aware import NegativeAware
 from croupier.negatives.negative_sampler import NegativeSampler
 from croupier.negatives.pairs import Pairs
+from croupier.negatives.picking import Pick
 from croupier.negatives.random_negatives import NoNegative, RandomNegatives
+from croupier.negatives.search import Search
 from croupier.negatives.topic_batches import TopicBatches
 from croupier.order.chronological import Chronological
 from croupier.order.class_balanced import ClassBalanced
@@ -123,14 +131,18 @@ __all__ = [
     "EmbeddingBank",
     "EpochEnd",
     "Evaluation",
+    "ExactSearch",
     "Exclude",
     "FewIds",
     "FixedShapes",
     "FixedSize",
+    "FlatIndex",
     "GrainShuffle",
     "Graph",
     "GroupBy",
     "Grouping",
+    "Hardest",
+    "IVFIndex",
     "InBatchNegatives",
     "Interleave",
     "Key",
@@ -144,6 +156,9 @@ __all__ = [
     "LossWeighted",
     "MarginBalanced",
     "MegatronBlend",
+    "Mined",
+    "MinedNegatives",
+    "MiningRules",
     "Mixture",
     "NegativeAware",
     "NegativeSampler",
@@ -159,12 +174,17 @@ __all__ = [
     "Pick",
     "Preview",
     "Proportional",
+    "Queries",
     "RandomNegatives",
+    "RandomOfWindow",
     "RandomSubset",
     "RandomWalks",
+    "RankWindow",
     "RateOutliers",
     "Repeat",
     "SameGroup",
+    "ScoreLimits",
+    "Search",
     "Selection",
     "Sequential",
     "Shapes",
@@ -200,6 +220,7 @@ __all__ = [
     "in_table_order",
     "inverse_propensity",
     "load_state",
+    "mine",
     "negative_posterior",
     "preview",
     "randomness_dial",
