@@ -276,6 +276,17 @@ CASES = [
         ),
     ),
     Case(
+        "mined-negatives",
+        cr.MinedNegatives,
+        lambda: plan(
+            cr.Shuffle(),
+            cr.MinedNegatives(
+                2, cr.Mined(range(60), np.arange(240).reshape(60, 4) % 53, np.ones((60, 4)), np.ones(60), item_count=53)
+            ),
+            cr.FixedSize(4),
+        ),
+    ),
+    Case(
         "in-batch-negatives",
         cr.InBatchNegatives,
         lambda: plan(cr.Shuffle(), cr.FixedSize(6), cr.InBatchNegatives(2)),

@@ -44,11 +44,12 @@ def test_clusters_of_one_are_all_rows_and_mapped_half_precision_will_do(tmp_path
 def test_they_are_saved_and_found_again(tmp_path):
     clusters = cr.balanced_clusters(blobs(2, 3), 3, key=cr.Key(0))
     checksum = clusters.save(tmp_path / "c")
-    loaded, found = cr.Clusters.load(tmp_path / "c", checksum)
-    assert found == checksum
+    loaded = cr.Clusters.load(tmp_path / "c")
     assert loaded.of_row.tolist() == clusters.of_row.tolist()
-    with pytest.raises(BadState, match="must hold the version 12 that the run used"):
-        cr.Clusters.load(tmp_path / "c", "12")
+    assert loaded.save(tmp_path / "again") == checksum
+    np.save(tmp_path / "c" / "members.npy", np.arange(6))
+    with pytest.raises(BadState, match="it is damaged: restore it"):
+        cr.Clusters.load(tmp_path / "c")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from croupier.core.saved_arrays import SavedArrays
 from croupier.errors import BadArgument, checked_int
 from croupier.kernels.mixing import draws_below
 
-__all__ = ["Clusters", "balanced_clusters"]
+__all__ = ["KIND", "Clusters", "balanced_clusters"]
 
 Floats = npt.NDArray[np.floating]
 KIND = "clusters"
@@ -62,10 +62,14 @@ class Clusters:
         return SavedArrays.write(folder, KIND, {"members": self.members, "offsets": self.offsets}).checksum
 
     @classmethod
-    def load(cls, folder: str | os.PathLike[str], checksum: str | None = None) -> tuple[Self, str]:
-        """Read them back, with their checksum; ``BadState`` where they are damaged, or not those of a checksum."""
-        saved = SavedArrays.read(folder, KIND, checksum)
-        return cls(np.asarray(saved.arrays["members"]), np.asarray(saved.arrays["offsets"])), saved.checksum
+    def load(cls, folder: str | os.PathLike[str]) -> Self:
+        """Read them back; ``BadState`` where they are damaged."""
+        return cls.of_saved(SavedArrays.read(folder, KIND))
+
+    @classmethod
+    def of_saved(cls, saved: SavedArrays) -> Self:
+        """What a folder that was read holds."""
+        return cls(np.asarray(saved.arrays["members"]), np.asarray(saved.arrays["offsets"]))
 
 
 def balanced_clusters(embeddings: Floats, cluster_size: int, *, key: Key, rounds: int = 8) -> Clusters:

@@ -11,11 +11,12 @@ from croupier.core.batches import Batches, Int64
 from croupier.core.facts import gathered
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
+from croupier.core.saved_arrays import SavedArrays
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument
 from croupier.negatives.appending import Negatives, append_negatives, check_negatives_free
-from croupier.negatives.mined import Mined
+from croupier.negatives.mined import KIND, Mined
 from croupier.negatives.pairs import Pairs
 from croupier.negatives.picking import Pick, check_picking, compacted, picked_ranks
 
@@ -76,8 +77,8 @@ class MinedNegatives:
 
     def load_version(self, folder: str, checksum: str | None, table: Table) -> tuple[_Lists, str]:
         """The lists of a folder, without known positives."""
-        mined, found = Mined.load(folder, checksum)
-        return _Lists.of(mined, self.pairs, table), found
+        saved = SavedArrays.read(folder, KIND, checksum)
+        return _Lists.of(Mined.of_saved(saved), self.pairs, table), saved.checksum
 
     @property
     def prepared_per_epoch(self) -> bool:

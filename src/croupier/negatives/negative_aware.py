@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from croupier.core.batches import Batches
+from croupier.core.saved_arrays import SavedArrays
 from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context
 from croupier.core.table import Table
 from croupier.errors import BadTable
-from croupier.negatives.balanced_clusters import Clusters
+from croupier.negatives.balanced_clusters import KIND, Clusters
 
 __all__ = ["NegativeAware"]
 
@@ -53,12 +54,13 @@ class NegativeAware:
 
     def load_version(self, folder: str, checksum: str | None, table: Table) -> tuple[Clusters, str]:
         """The clusters in a folder."""
-        clusters, found = Clusters.load(folder, checksum)
+        saved = SavedArrays.read(folder, KIND, checksum)
+        clusters = Clusters.of_saved(saved)
         if clusters.members.size != table.size:
             raise BadTable(
                 "clusters", f"have the {table.size} rows of the table", clusters.members.size, "make them of its rows"
             )
-        return clusters, found
+        return clusters, saved.checksum
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """Every row once."""
