@@ -10,7 +10,10 @@ import torch
 ROOT = Path(__file__).parent.parent
 
 
-@pytest.mark.parametrize(("page", "examples"), [("docs/guide.md", 20), ("docs/graphs.md", 16), ("docs/negatives.md", 30)])
+PAGES = [("docs/guide.md", 20), ("docs/graphs.md", 16), ("docs/negatives.md", 30)]
+
+
+@pytest.mark.parametrize(("page", "examples"), PAGES)
 def test_what_the_pages_show_is_what_happens(page: str, examples: int):
     failed, tried = doctest.testfile(str(ROOT / page), module_relative=False)
     assert tried > examples

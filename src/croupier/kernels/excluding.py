@@ -114,11 +114,10 @@ def _draw_loop(
             if number >= 0:
                 low, last = heads[number, 0], heads[number + 1, 0]
                 after = low + guide[heads[number, 1] + (place >> heads[number, 2])]
-                looked_at = 0
-                while after < last and free_before[after] <= place and looked_at < LOOKED_AT:
+                near = min(last, after + LOOKED_AT)
+                while after < near and free_before[after] <= place:
                     after += 1
-                    looked_at += 1
-                if looked_at == LOOKED_AT:
+                if after == near and near < last:
                     after += _at_most(free_before, after, last - after, place)
             if weights is None:
                 drawn[row, draw] = place + after - low

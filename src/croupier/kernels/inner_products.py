@@ -1,7 +1,7 @@
 """Inner products that are the same whoever computes them: float64 sums in one order, rounded to float32 once.
 
-A matrix product of BLAS differs in its last bits with the size of the matrix, the number of threads and the machine. What
-is compared, stored or promised to be equal is therefore summed here.
+A matrix product of BLAS differs in its last bits with the size of the matrix, the number of threads and the machine.
+What is compared, stored or promised to be equal is therefore summed here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keep the best k of every row as tiles of scores come by, touching almost none of them.
 
-A tile of estimated scores is compared with the score that is k-th best so far, less the error that an estimate may have;
-the few that pass are summed anew, exactly, and merged into the row's list.
+A tile of estimated scores is compared with the score that is k-th best so far, less the error that an estimate may
+have; the few that pass are summed anew, exactly, and merged into the row's list.
 """
 
 from __future__ import annotations

@@ -74,17 +74,17 @@ class InBatchNegatives:
         log_q = np.full(found.shape, -np.inf)
         for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
             rows, columns = known.pairs_among(queries[begin:end], items[begin:end])
-            size = end - begin
+            size: int = end - begin
             counts: Int64 = np.bincount(rows, minlength=size).astype(np.int64)
-            offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+            offsets: Int64 = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
             free: Int64 = np.append(size - counts, size)
-            before = columns - (np.arange(columns.size) - offsets[rows])
+            before: Int64 = columns - (np.arange(columns.size, dtype=np.int64) - offsets[rows])
             outside = guided_lists(offsets, before, np.empty(0, np.int64), free[:-1])
             log_free = natural_log(np.maximum(free, 1).astype(np.float64))
+            first, rows = begin * self.per_example, np.arange(size, dtype=np.int64)
             places, log_q[begin:end] = draw_outside(
-                context.segment_key.bits, begin * self.per_example, self.per_example, np.arange(size), outside, None,
-                None, free, log_free,
-            )  # fmt: skip
+                context.segment_key.bits, first, self.per_example, rows, outside, None, None, free, log_free
+            )
             found[begin:end] = np.where(places >= 0, items[begin + np.maximum(places, 0)], -1)
         without = Ledger.of(self.name, "dealt without a negative", int(np.count_nonzero(found[:, 0] < 0)))
         return append_negatives(batches, Negatives(found, log_q)).with_ledger(without)
