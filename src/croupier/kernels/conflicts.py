@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,8 @@ __all__ = ["Conflicts", "conflicts_among", "largest_clique"]
 
 Int64 = npt.NDArray[np.int64]
 Int32 = npt.NDArray[np.int32]
-Lists = tuple[Int64, Int64]
+Numbers = npt.NDArray[np.signedinteger[Any]]
+Lists = tuple[Numbers, Numbers]
 
 
 class Conflicts(NamedTuple):
@@ -38,10 +39,10 @@ class Conflicts(NamedTuple):
 
 
 def _mark_loop(
-    queries: Int64,
-    items: Int64,
-    offsets: Int64,
-    positives: Int64,
+    queries: Numbers,
+    items: Numbers,
+    offsets: Numbers,
+    positives: Numbers,
     of_query: Int32,
     of_item: Int32,
 ) -> int:
@@ -92,10 +93,10 @@ def _mark_loop(
 
 
 def _mark_numpy(
-    queries: Int64,
-    items: Int64,
-    offsets: Int64,
-    positives: Int64,
+    queries: Numbers,
+    items: Numbers,
+    offsets: Numbers,
+    positives: Numbers,
     of_query: Int32,
     of_item: Int32,
 ) -> int:
@@ -124,7 +125,7 @@ def _mark_numpy(
 
 
 def _list_loop(
-    queries: Int64, items: Int64, positives: Lists, askers: Lists, of_query: Int32, of_item: Int32, numbers: int
+    queries: Numbers, items: Numbers, positives: Lists, askers: Lists, of_query: Int32, of_item: Int32, numbers: int
 ) -> tuple[Int64, Int32, Int64]:
     """Offsets by number, the numbers that each rules out, and how many rows have each.
 
@@ -179,13 +180,13 @@ def _list_loop(
     return offsets, others[:found], counts
 
 
-def _look_up_loop(places: Int64, facts: Int32, numbers: Int32) -> Int32:
+def _look_up_loop(places: Numbers, facts: Int32, numbers: Int32) -> Int32:
     for row in range(places.size):
         numbers[row] = facts[places[row], 2]
     return numbers
 
 
-def _look_up_numpy(places: Int64, facts: Int32, numbers: Int32) -> Int32:
+def _look_up_numpy(places: Numbers, facts: Int32, numbers: Int32) -> Int32:
     numbers[:] = facts[places, 2]
     return numbers
 
@@ -195,14 +196,14 @@ _list = Kernel(_list_loop, _list_loop)
 _look_up = Kernel(_look_up_loop, _look_up_numpy)
 
 
-def conflicts_among(queries: Int64, items: Int64, positives: Lists, askers: Lists) -> Conflicts:
+def conflicts_among(queries: Numbers, items: Numbers, positives: Lists, askers: Lists) -> Conflicts:
     """What conflicts among these rows.
 
     Parameters
     ----------
-    queries, items : int64 arrays of shapes (n,) and (n, m)
+    queries, items : int64 or int32 arrays of shapes (n,) and (n, m)
         Numbers of each row's query and items; -1 for one that nothing is known of.
-    positives, askers : pairs of int64 arrays
+    positives, askers : pairs of int64 or int32 arrays
         Offsets and values: the items right for each query, and the queries that each item is right for.
 
     Examples

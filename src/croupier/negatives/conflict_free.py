@@ -97,19 +97,10 @@ class ConflictFree:
         return False
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
-        """The known positives, by query and by item, and which queries share their only item with no other."""
+        """The known positives, by query and by item; and the same of those rows alone that may conflict at all."""
         known = self.pairs.known_in(table)
         askers = known.transposed()
-        has_one = known.counts == 1
-        is_alone = has_one.copy()
-        is_alone[has_one] = askers.counts[known.positives[known.offsets[:-1][has_one]]] == 1
-        queries = known.queries.numbers(table.column(self.pairs.query).astype(np.int64))
-        items = known.items.numbers(table.column(self.pairs.item).astype(np.int64))
-        small = np.int32 if max(known.queries.count, known.items.count) < 2**31 else np.int64
-        return {
-            "known": known, "askers": askers, "is_alone": is_alone,
-            "queries": queries.astype(small), "items": items.astype(small),
-        }  # fmt: skip
+        return {"known": known, "askers": askers, **_where_shared(table, self.pairs, known, askers)}
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Deal the ids of each incoming batch apart."""
@@ -168,47 +159,62 @@ class ConflictFree:
         return kept[rows], (whole[:, None] + (np.arange(lanes) < rest[:, None])).ravel()
 
 
+def _where_shared(table: Table, pairs: Pairs, known: KnownPositives, askers: KnownPositives) -> Prepared:
+    """Numbers of query and item of each row, -1 where no other pair has either; and who is right for whom among them.
+
+    A row that alone has its query and its item conflicts with none, unless it is dealt twice.
+    """
+    has_one = known.counts == 1
+    is_shared = np.append(~has_one, np.zeros(1, np.bool_))
+    is_shared[:-1][has_one] = askers.counts[known.positives[known.offsets[:-1][has_one]]] > 1
+    own = known.queries.numbers(table.column(pairs.query).astype(np.int64))
+    is_shared[:-1] |= np.bincount(own, minlength=known.queries.count) > 1  # one pair may have several rows
+    queries, items = known.pairs
+    number = known.queries.numbers(queries)
+    small = KnownPositives.of(queries[is_shared[number]], items[is_shared[number]])
+    rows = np.flatnonzero(is_shared[own])
+    found = np.full((2, table.size), -1, dtype=np.int32)
+    found[0, rows] = small.queries.numbers(table.column(pairs.query)[rows].astype(np.int64))
+    found[1, rows] = small.items.numbers(table.column(pairs.item)[rows].astype(np.int64))
+    back = small.transposed()
+    lists = [(one.offsets.astype(np.int32), one.positives.astype(np.int32)) for one in (small, back)]
+    return {"shared_queries": found[0], "shared_items": found[1], "shared": small, "lists": tuple(lists)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Numbers of the query and the items of each row of some batches, and what is known of them."""
+    """Numbers of the query and the items of each row of some batches, and the lists of what is right for what."""
 
-    queries: Int64
-    items: Int64
-    known: KnownPositives
-    askers: KnownPositives
-    is_alone: npt.NDArray[np.bool_]
+    queries: npt.NDArray[np.signedinteger]
+    items: npt.NDArray[np.signedinteger]
+    positives: tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.signedinteger]]
+    askers: tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.signedinteger]]
 
     @classmethod
     def of(cls, batches: Batches, context: Context, stage: ConflictFree) -> _Rows:
-        known: KnownPositives = context.prepared["known"]
+        prepared, ids = context.prepared, batches.indices
         travelling = {stage.pairs.query, stage.pairs.item} & set(batches.columns)
-        if travelling:
-            queries = known.queries.numbers(gathered(batches, context.table, stage.pairs.query).astype(np.int64))
-            own = known.items.numbers(gathered(batches, context.table, stage.pairs.item).astype(np.int64))
-        else:
-            queries, own = (np.take(context.prepared[name], batches.indices) for name in ("queries", "items"))
-        items = own[:, None].astype(np.int64)
+        is_dealt = np.zeros(context.table.size, dtype=np.bool_)
+        is_dealt[ids] = True
+        if stage.also is None and not travelling and np.count_nonzero(is_dealt) == ids.size:
+            queries, items = np.take(prepared["shared_queries"], ids), np.take(prepared["shared_items"], ids)
+            return cls(queries, items[:, None], *prepared["lists"])
+        known: KnownPositives = prepared["known"]
+        queries = known.queries.numbers(gathered(batches, context.table, stage.pairs.query).astype(np.int64))
+        items = known.items.numbers(gathered(batches, context.table, stage.pairs.item).astype(np.int64))[:, None]
         if stage.also is not None:
             further = gathered(batches, context.table, stage.also).astype(np.int64)
             items = np.concatenate([items, known.items.numbers(further.reshape(len(further), -1))], axis=1)
-        is_alone = np.zeros(queries.size, dtype=np.bool_)
-        if stage.also is None and not travelling:
-            # A row that alone has its query and its item conflicts with none, unless the order deals it twice.
-            is_alone = context.prepared["is_alone"][queries]
-            times = np.bincount(queries[is_alone], minlength=known.queries.count)
-            if bool((times > 1).any()):
-                is_alone &= times[queries] == 1
-        return cls(queries.astype(np.int64), items, known, context.prepared["askers"], is_alone)
+        askers: KnownPositives = prepared["askers"]
+        return cls(queries, items, (known.offsets, known.positives), (askers.offsets, askers.positives))
 
     @property
     def is_single(self) -> bool:
         return self.items.shape[1] == 1
 
     def conflicts(self, low: int, high: int) -> Conflicts:
-        positives = self.known.offsets, self.known.positives
-        askers = self.askers.offsets, self.askers.positives
-        rows = np.flatnonzero(~self.is_alone[low:high])
-        found = conflicts_among(self.queries[low + rows], self.items[low + rows], positives, askers)
+        rows = np.flatnonzero((self.queries[low:high] >= 0) | (self.items[low:high] >= 0).any(axis=1))
+        found = conflicts_among(self.queries[low + rows], self.items[low + rows], self.positives, self.askers)
         queries = np.full(high - low, -1, dtype=np.int32)
         items = np.full((high - low, self.items.shape[1]), -1, dtype=np.int32)
         queries[rows], items[rows] = found.queries, found.items
