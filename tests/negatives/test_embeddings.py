@@ -15,7 +15,7 @@ from croupier.negatives.embeddings import (
 
 
 def test_lengths_and_where_they_are(monkeypatch):
-    monkeypatch.setattr(embeddings, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(embeddings, "NUMBERS_AT_ONCE", 4)
     found = checked_embeddings("corpus", np.array([[3, 4], [0, 1], [6, 8], [1, 0], [0, 0.5]], np.float32))
     assert found == (0.5, 10.0, 4, 2)
 

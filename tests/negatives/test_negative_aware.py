@@ -32,8 +32,9 @@ def test_each_epoch_deals_every_row_once_and_clusters_side_by_side(tmp_path):
         if number == 0:
             dealer.adopt("negative_aware", tmp_path / "seven")
     seven = np.concatenate([deal.ids for deal in dealer])
-    for epoch in (plain, early, np.concatenate(four), seven):
+    for number, epoch in enumerate((plain, early, np.concatenate(four), seven)):
         assert sorted(epoch.tolist()) == list(range(ROWS))
+        assert dealer.position_of(epoch, epoch=number).tolist() == list(range(ROWS))
     of_row = clusters_of(4).of_row
     assert all(len(set(of_row[ids].tolist())) == 3 for ids in four)
     later = clusters_of(7, seed=1).of_row

@@ -9,7 +9,8 @@ from croupier.errors import BadArgument, BadState
 from croupier.run.audit import Skip
 from streams import flat_ids, program_of, steps_of
 
-computed = [case for case in CASES if case.name not in ("loss-weighted", "live-weighted", "singletons-dropped")]
+NOT_COMPUTED = ("loss-weighted", "live-weighted", "bad-pairs", "singletons-dropped")  # they learn, or drop
+computed = [case for case in CASES if case.name not in NOT_COMPUTED]
 
 
 def dealer_of(case, **arguments):

@@ -23,8 +23,7 @@ __all__ = [
 
 Float32 = npt.NDArray[np.float32]
 
-ROWS_AT_ONCE = 2**13
-NUMBERS_AT_ONCE = 2**22
+NUMBERS_AT_ONCE = 2**21
 LONGEST = 1e18
 """Products of longer vectors may not fit a float32."""
 UNIT_LENGTH_WITHIN = 5e-3
@@ -55,8 +54,9 @@ def checked_embeddings(argument: str, vectors: npt.NDArray[Any]) -> Lengths:
     if 0 in vectors.shape:
         raise BadArgument(argument, "have at least one row and one number a row", f"shape {vectors.shape}", "fill it")
     least, most, shortest, longest = np.inf, -1.0, 0, 0
-    for begin in range(0, len(vectors), ROWS_AT_ONCE):
-        some = rows_as_float32(vectors, begin, begin + ROWS_AT_ONCE).astype(np.float64)
+    at_once = max(1, NUMBERS_AT_ONCE // vectors.shape[1])
+    for begin in range(0, len(vectors), at_once):
+        some = rows_as_float32(vectors, begin, begin + at_once).astype(np.float64)
         lengths = np.sqrt(np.einsum("ij,ij->i", some, some))
         bad = np.flatnonzero(~(lengths < LONGEST))
         if bad.size:

@@ -18,8 +18,8 @@ from croupier.negatives.search import Nearest, check_same_width
 
 __all__ = ["ExactSearch"]
 
-TILE_ITEMS, TILE_QUERIES = 2048, 1024
-"""A tile of scores and the items of it stay in the cache of a processor."""
+TILE_ITEMS = TILE_QUERIES = 4096
+"""Of one matrix product. Smaller ones are no faster, and wait for one another where a machine has other work to do."""
 QUERIES = 2**14
 BYTES_A_CANDIDATE = 64
 """Items and scores kept, and what filters make of them."""
@@ -80,6 +80,7 @@ class _Over:
         items = np.full((len(queries), count), -1, np.int64)
         scores = np.full((len(queries), count), -np.inf, np.float32)
         at_once = self.queries_at_once(count)
+        _compile(queries.shape[1])
         with ThreadPoolExecutor(_cores()) as pool:
             for begin in range(0, len(queries), at_once):
                 some = slice(begin, begin + at_once)
@@ -107,6 +108,12 @@ class _Over:
                 ]  # fmt: skip
                 for one in merged:
                     one.result()
+
+
+def _compile(width: int) -> None:
+    """Load the kernel before threads do, each for itself."""
+    none, nothing = np.empty((0, width), np.float32), np.empty((0, 1), np.float32)
+    keep_nearest(nothing, nothing[:, 0].copy(), none, none, 0, nothing, np.empty((0, 1), np.int64))
 
 
 def _parts(rows: int) -> Iterator[slice]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from croupier.core.batches import Batches
+from croupier.core.batches import Batches, Int64
 from croupier.core.saved_arrays import SavedArrays
-from croupier.core.shuffling import shuffled
+from croupier.core.shuffling import invert_shuffle, shuffled
 from croupier.core.stage import Context
 from croupier.core.table import Table
 from croupier.errors import BadTable
@@ -68,16 +68,33 @@ class NegativeAware:
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """The rows at these positions."""
-        positions, rows = batches.indices, context.table.size
+        positions = batches.indices
         if not context.refreshed:
-            return batches.with_indices(shuffled(positions, rows, context.epoch_key))
-        clusters: Clusters = context.refreshed.content
-        if clusters.members.size != rows:
-            raise BadTable("clusters", f"have the {rows} rows of the table", clusters.members.size, "adopt new ones")
-        count = clusters.offsets.size - 1
-        order = shuffled(np.arange(count, dtype=np.int64), count, context.epoch_key)
-        sizes = np.diff(clusters.offsets)[order]
-        ends = np.cumsum(sizes)
-        dealt = np.searchsorted(ends, positions, side="right")
-        place = positions - (ends[dealt] - sizes[dealt])
-        return batches.with_indices(clusters.members[clusters.offsets[order[dealt]] + place])
+            return batches.with_indices(shuffled(positions, context.table.size, context.epoch_key))
+        clusters, order, begins = _in_order(context)
+        turn = np.searchsorted(begins, positions, side="right") - 1
+        return batches.with_indices(clusters.members[clusters.offsets[order[turn]] + positions - begins[turn]])
+
+    def position_of(self, ids: Int64, context: Context) -> Int64:
+        """Where in this epoch each id comes."""
+        if not context.refreshed:
+            return invert_shuffle(np.asarray(ids, np.int64), context.table.size, context.epoch_key)
+        clusters, order, begins = _in_order(context)
+        places = np.empty(clusters.members.size, dtype=np.int64)
+        places[clusters.members] = np.arange(places.size)
+        cluster = np.searchsorted(clusters.offsets, places[ids], side="right") - 1
+        turns = np.empty(order.size, dtype=np.int64)
+        turns[order] = np.arange(order.size)
+        return begins[turns[cluster]] + places[ids] - clusters.offsets[cluster]
+
+
+def _in_order(context: Context) -> tuple[Clusters, Int64, Int64]:
+    """The clusters, the order they are dealt in, and at which position each begins."""
+    clusters: Clusters = context.refreshed.content
+    if clusters.members.size != context.table.size:
+        wanted = f"have the {context.table.size} rows of the table"
+        raise BadTable("clusters", wanted, clusters.members.size, "adopt new ones")
+    count = clusters.offsets.size - 1
+    order = shuffled(np.arange(count, dtype=np.int64), count, context.epoch_key)
+    sizes = np.diff(clusters.offsets)[order]
+    return clusters, order, np.cumsum(sizes) - sizes
