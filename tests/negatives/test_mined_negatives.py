@@ -77,9 +77,7 @@ def test_a_version_that_is_adopted_is_drawn_from_and_a_resume_in_the_middle_draw
     mined(4).save(tmp_path / "four")
     (tmp_path / "three").rename(tmp_path / "old")
     (tmp_path / "four").rename(tmp_path / "three")
-    with pytest.raises(
-        BadState, match=r"must hold the version [0-9a-f]+ that the run used, got .*; keep"
-    ):
+    with pytest.raises(BadState, match=r"must hold the version [0-9a-f]+ that the run used, got .*; keep"):
         run().load_state_dict(state)
 
 
