@@ -80,3 +80,10 @@ def test_what_cannot_be_paired_is_refused():
             cr.Dealer(plan, cr.Table(walk=column), seed=0).first()
     with pytest.raises(BadTable, match=r"'walk' must be there, got columns none"):
         cr.Dealer(plan, cr.Table(size=2), seed=0).first()
+
+
+def test_a_walk_with_a_hole_is_refused():
+    table = cr.Table(walk=[[0, 1, 2], [5, -1, 7]])
+    plan = cr.chain(cr.Sequential(), cr.WalkPairs(2), cr.FixedSize(4))
+    with pytest.raises(BadTable, match="'walk' must hold -1 at the end of a walk alone, got a node after -1; move"):
+        cr.Dealer(plan, table, seed=0).first()

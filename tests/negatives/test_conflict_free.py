@@ -179,3 +179,31 @@ def test_conflicts_that_leave_a_step_fewer_ids_than_ranks_are_refused_or_left_ou
 def test_bad_arguments_are_refused(arguments, text):
     with pytest.raises(BadArgument, match=text):
         cr.ConflictFree(**arguments)
+
+
+def test_a_resume_on_more_ranks_between_the_batches_of_the_lanes_is_refused():
+    table, plan = table_of(), cr.chain(cr.Shuffle(), cr.ConflictFree(50))
+    known = cr.Pairs().known_in(table)
+    split = cr.Lockstep(lanes=4)
+    two = cr.Dealer(plan, table, seed=0, world_size=2, split=split)
+    deals = iter(two)
+    next(deals)
+    text = (
+        "world_size must divide the 2 batches that were dealt of 4 lanes, got 4; save where all lanes have been dealt"
+    )
+    with pytest.raises(BadArgument, match=text):
+        cr.Dealer(plan, table, seed=0, world_size=4, split=split).load_state_dict(two.state_dict())
+    next(deals)
+    ranks = [cr.Dealer(plan, table, seed=0, rank=rank, world_size=4, split=split) for rank in range(4)]
+    for dealer in ranks:
+        dealer.load_state_dict(two.state_dict())
+    steps = [np.concatenate([deal.ids for deal in step]) for step in zip(*ranks, strict=True)]
+    assert all(collisions(table, step, known) == 0 for step in steps)
+
+
+@pytest.mark.parametrize("rows", [4_095, 4_096, 4_097, 4_098, 6_145])
+def test_a_rest_smaller_than_the_lanes_is_dealt_with_the_window_before(rows):
+    table = cr.Table(query=np.arange(rows), item=np.arange(rows))
+    ranks = deals_of(cr.ConflictFree(2), table, world_size=2)
+    assert sorted(row for deals in ranks for deal in deals for row in deal.ids.tolist()) == list(range(rows))
+    assert len(ranks[0]) == len(ranks[1])

@@ -53,5 +53,7 @@ def test_memory_is_linear_in_the_pairs():
 def test_lists_of_unequal_length_are_refused():
     with pytest.raises(BadArgument, match=r"items must be as many as queries, got 2 queries, 1 items; give one item"):
         cr.KnownPositives.of([0, 1], [0])
+    with pytest.raises(BadArgument, match=r"items must be as many as queries, got 2 queries, 1 items; give one item"):
+        cr.KnownPositives.of([0], [0]).contains([0, 1], [0])
     with pytest.raises(BadArgument, match="queries must be at least 0 and below"):
         cr.KnownPositives.of([-1], [0])

@@ -55,7 +55,8 @@ def test_equal_margins_are_no_special_case():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (([0, 1], [np.nan]), "margins must be finite"),
+        (([0, 1], [np.nan]), "margins must be finite numbers below 1e"),
+        (([0, 2], [-1.5e308, 1.5e308]), "margins must be finite numbers below 1e"),
         (([0, 1, 1], [1.0]), "offsets must go from 0 to the 1 margins and rise by a pair a row at least"),
         (([1, 2], [1.0, 2.0]), "leave rows without a pair out of the table"),
         (([0, 1], [1.0], 0), "bins must be an integer >= 1"),

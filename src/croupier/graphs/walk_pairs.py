@@ -88,6 +88,10 @@ class WalkPairs:
         window = min(self.window, walks.shape[1] - 1)
         if not window:
             raise BadTable(self.walk, "have two nodes or more a row", f"shape {walks.shape}", "walk at least one step")
+        if bool(((walks[:, 1:] >= 0) & (walks[:, :-1] < 0)).any()):
+            raise BadTable(
+                self.walk, "hold -1 at the end of a walk alone", "a node after -1", "move the nodes together"
+            )
         heads, tails, rows, offsets = pair_up(walks, batches.offsets, window)
         columns = {name: values for name, values in batches.columns.items() if name != self.walk}
         paired = replace(batches, columns=columns).take(rows, offsets)

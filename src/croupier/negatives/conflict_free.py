@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -111,8 +112,11 @@ class ConflictFree:
         sizes: list[Int64] = []
         left_out = 0
         for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
-            for low in range(begin, end, window):
-                high = min(low + window, end)
+            # No window is less than half full, so none is too small for the lanes where there are rows enough.
+            windows = max(1, round((end - begin) / window))
+            cuts = begin + np.arange(windows + 1) * window
+            cuts[-1] = end
+            for low, high in pairwise(cuts.tolist()):
                 ordered, own_sizes = self._dealt_apart(rows.conflicts(low, high), lanes, rows.is_single)
                 order.append(low + ordered)
                 sizes.append(own_sizes)

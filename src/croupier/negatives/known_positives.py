@@ -106,6 +106,9 @@ class KnownPositives:
         """Whether each pair is a known positive, shape (n,): one binary search a pair."""
         lists = self.queries.numbers(whole_ids("queries", queries, at_least=-1))
         points = self.items.numbers(whole_ids("items", items, at_least=-1))
+        if lists.size != points.size:
+            what = f"{lists.size} queries, {points.size} items"
+            raise BadArgument("items", "be as many as queries", what, "give one item for each query, pair by pair")
         upto = count_at_most(lists, self.offsets, self.positives, points)
         before = count_at_most(lists, self.offsets, self.positives, points - 1)
         return (upto > before) & (points >= 0)

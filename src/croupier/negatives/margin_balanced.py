@@ -19,6 +19,9 @@ from croupier.kernels.mixing import draws_below
 
 __all__ = ["MarginBalanced"]
 
+LARGEST_MARGIN = 1e300
+"""Their differences are finite too."""
+
 
 @dataclass(frozen=True, slots=True)
 class MarginBalanced:
@@ -58,8 +61,9 @@ class MarginBalanced:
     def __post_init__(self) -> None:
         checked_int("bins", self.bins, at_least=1, fix="pass 10, say")
         offsets, margins = np.asarray(self.offsets), np.asarray(self.margins, dtype=np.float64)
-        if margins.ndim != 1 or not bool(np.isfinite(margins).all()):
-            raise BadArgument("margins", "be finite numbers of shape (pairs,)", margins, "mend the teacher's scores")
+        if margins.ndim != 1 or not bool((np.abs(margins) < LARGEST_MARGIN).all()):  # of NaN neither
+            wanted = f"be finite numbers below {LARGEST_MARGIN:g} of shape (pairs,)"
+            raise BadArgument("margins", wanted, margins, "mend the teacher's scores")
         is_ragged = offsets.ndim == 1 and offsets.dtype.kind in "iu" and offsets.size > 1 and int(offsets[0]) == 0
         if not is_ragged or int(offsets[-1]) != margins.size or bool((np.diff(offsets.astype(np.int64)) < 1).any()):
             raise BadArgument(

@@ -208,7 +208,7 @@ class Dealer:
         program, cursor, ledger, skipped = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=accept
         )
-        check_end(program, self.world_size)
+        check_end(program, self.world_size, cursor)
         self.program, self._ledger, self._skipped, self._has_grown = program, ledger, skipped, bool(state["has_grown"])
         self._counts.clear()
         self._stand_at(cursor)

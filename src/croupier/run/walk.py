@@ -96,7 +96,7 @@ def walk(
     return ledger
 
 
-def check_end(program: Program, world_size: int) -> None:
+def check_end(program: Program, world_size: int, cursor: Cursor | None = None) -> None:
     """Refuse now what would be refused at the end of an epoch, or by the first batches that must stay whole."""
     whole, shares_batches = program.whole, program.split.batches_per_step(2) == 1
     if (whole in (Whole.CUT_ONLY, Whole.ON_A_RANK) and shares_batches) or (
@@ -111,6 +111,14 @@ def check_end(program: Program, world_size: int) -> None:
             "world_size", f"divide the {program.lanes} lanes, as a plan of batches that stay with their lanes asks",
             world_size, "choose such a number, Lockstep(lanes=...) when the run begins, or Balanced()",
         )  # fmt: skip
+    if whole is Whole.WITH_ITS_LANES and not shares_batches and cursor is not None:
+        offsets = program.segment(cursor.epoch, cursor.segment).batches.offsets
+        dealt = int(np.searchsorted(offsets, cursor.consumed)) % program.lanes
+        if dealt % world_size:
+            raise BadArgument(
+                "world_size", f"divide the {dealt} batches that were dealt of {program.lanes} lanes", world_size,
+                "save where all lanes have been dealt, or go on with fewer ranks until then",
+            )  # fmt: skip
     start, stop = program.epochs.bounds(0)
     if stop - start < world_size:
         program.split.recut(np.array([stop - start]), world_size, whole)
