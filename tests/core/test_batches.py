@@ -53,6 +53,12 @@ def test_faults_are_named(batches, fault):
     assert fault in batches.fault()
 
 
+def test_a_column_is_added_once():
+    batches = Batches.of([1, 2]).with_new_columns("first", pair=np.zeros(2))
+    with pytest.raises(BadArgument, match=r"stages must add column 'pair' once, got 'second' adds it again; leave one"):
+        batches.with_new_columns("second", pair=np.zeros(2))
+
+
 def test_a_batch_out_of_range_is_refused():
     with pytest.raises(IndexError, match="batch 1 of 1"):
         Batches.of([1])[1]

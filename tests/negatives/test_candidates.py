@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import croupier as cr
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, BadTable
 from croupier.negatives.candidates import Arranged
 
 
@@ -58,3 +58,37 @@ def test_popularity_is_a_power_of_the_counts_and_what_never_occurs_is_never_draw
 def test_bad_arguments_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+LATE = 2**53 + np.arange(3)
+
+
+def _before(times, facts):
+    return Arranged(cr.Candidates(len(times), before=cr.Before("at", times))).stretch_of({"at": np.asarray(facts)})[1]
+
+
+def test_whole_times_are_compared_as_whole_numbers_of_any_width():
+    for kind in (np.int64, np.uint64):
+        assert _before(LATE.astype(kind), LATE.astype(np.uint64)).tolist() == [0, 1, 2]
+        assert _before(LATE.astype(np.uint64), LATE.astype(kind)).tolist() == [0, 1, 2]
+    assert _before(np.arange(3, dtype=np.uint8), np.array([2, -1, 300])).tolist() == [2, 0, 3]
+    assert _before(np.arange(3, dtype=np.float32), np.array([1.5])).tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ([2.0, np.nan], "column 'at' must be finite, got nan in row 1 of those drawn for"),
+        ([2], "column 'at' must hold one number a row, floats as the candidates' are, got dtype int64"),
+        ([[2.0]], r"column 'at' must hold one number a row, .* of shape \(1, 1\)"),
+        (["noon"], "column 'at' must hold one number a row"),
+    ],
+)
+def test_times_that_cannot_be_compared_are_refused(facts, text):
+    with pytest.raises(BadTable, match=text):
+        _before([0.0, 1.0], facts)
+
+
+def test_whole_times_beyond_int64_are_refused():
+    with pytest.raises(BadArgument, match=r"times must be below 2\*\*63, got 18446744073709551615"):
+        cr.Before("at", np.array([2**64 - 1], np.uint64))

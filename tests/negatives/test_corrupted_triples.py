@@ -24,7 +24,7 @@ def test_no_corrupted_triple_is_known_and_both_sides_come(triples, more):
     deal = columns_of(triples, 4, known=np.array(more).reshape(-1, 3))
     everything = {*triples, *more}
     for (head, relation, tail), items, is_head in zip(
-        triples, deal.columns["negatives"], deal.columns["negative_is_head"], strict=True
+        triples, deal.columns["corrupted"], deal.columns["corrupted_is_head"], strict=True
     ):
         heads = {entity for entity in range(4) if (entity, relation, tail) not in everything}
         tails = {entity for entity in range(4) if (head, relation, entity) not in everything}
@@ -36,7 +36,7 @@ def test_no_corrupted_triple_is_known_and_both_sides_come(triples, more):
 
 def test_probabilities_are_those_of_the_side_drawn():
     deal = columns_of([(0, 0, 1), (0, 0, 2)], 5)
-    is_head, log_q = deal.columns["negative_is_head"], deal.columns["negative_log_q"]
+    is_head, log_q = deal.columns["corrupted_is_head"], deal.columns["corrupted_log_q"]
     assert log_q[is_head] == pytest.approx(-np.log(4))
     assert log_q[~is_head] == pytest.approx(-np.log(3))
     assert abs(int(is_head.sum()) - 30) < 20
@@ -44,7 +44,7 @@ def test_probabilities_are_those_of_the_side_drawn():
 
 def test_a_triple_that_nothing_can_replace_is_marked_and_counted():
     deal = columns_of([(h, 0, t) for h in range(2) for t in range(2)], 2)
-    assert set(deal.columns["negatives"].ravel().tolist()) == {-1}
+    assert set(deal.columns["corrupted"].ravel().tolist()) == {-1}
     assert deal.ledger.ids("dealt without a negative") == 4
 
 

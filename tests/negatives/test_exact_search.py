@@ -57,14 +57,14 @@ def test_tiles_and_threads_change_nothing(has_ties, monkeypatch, tmp_path):
     wanted = cr.ExactSearch().over(corpus).nearest(asked, 20)
     np.save(tmp_path / "corpus.npy", corpus)
     mapped = np.load(tmp_path / "corpus.npy", mmap_mode="r")
-    for cores, items, queries, one in (
+    for cores, items, side, one in (
         (1, 64, 16, mapped),
         (3, 100, 7, corpus),
         (2, 2048, 60, np.asfortranarray(corpus)),
     ):
         monkeypatch.setattr(exact_search, "_cores", lambda cores=cores: cores)
         searcher = cr.ExactSearch(2**20).over(one)
-        searcher._tile_items, searcher._tile_queries = items, queries
+        searcher._tile_items, searcher._side = items, side
         found = searcher.nearest(asked, 20)
         assert found.items.tobytes() == wanted.items.tobytes()
         assert found.scores.tobytes() == wanted.scores.tobytes()

@@ -80,6 +80,15 @@ class Batches:
         """The same batches with these columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
 
+    def with_new_columns(self, stage: str, **columns: npt.NDArray[Any]) -> Batches:
+        """The same batches with these columns added; refused if an earlier stage added one of that name."""
+        for name in columns:
+            if name in self.columns:
+                raise BadArgument(
+                    "stages", f"add column {name!r} once", f"{stage!r} adds it again", "leave one of the stages out"
+                )
+        return self.with_columns(**columns)
+
     def with_offsets(self, offsets: Int64) -> Batches:
         """The same ids, cut elsewhere."""
         return replace(self, offsets=offsets)

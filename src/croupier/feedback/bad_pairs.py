@@ -123,13 +123,13 @@ class BadPairs:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Add the column."""
         if context.epoch < self.warmup_epochs:
-            return batches.with_columns(pair_weight=np.ones(batches.indices.size))
+            return batches.with_new_columns(self.name, pair_weight=np.ones(batches.indices.size))
         learned: Learned = context.learned
         verdicts = self.verdicts(learned.values)
         ids = batches.indices
         noisy = Ledger.of(self.name, "held down as noisy", int(np.count_nonzero(verdicts.is_noisy[ids])))
         faulty = Ledger.of(self.name, "held down as faulty", int(np.count_nonzero(verdicts.is_faulty[ids])))
-        return batches.with_columns(pair_weight=verdicts.weights[ids]).with_ledger(noisy, faulty)
+        return batches.with_new_columns(self.name, pair_weight=verdicts.weights[ids]).with_ledger(noisy, faulty)
 
     def verdicts(self, scores: npt.NDArray[np.float32]) -> PairVerdicts:
         """Who is held down, and how far, by the scores of all rows; before and after the warm-up alike."""

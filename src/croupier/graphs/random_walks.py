@@ -103,7 +103,7 @@ class RandomWalks:
             walks = walk_first_order(key, 0, batches.indices, self.steps, rows)
         else:
             walks = walk_second_order(key, 0, batches.indices, self.steps, rows, context.prepared["chances"])
-        return batches.with_columns(walk=walks)
+        return batches.with_new_columns(self.name, walk=walks)
 
     def _chances(self) -> npt.NDArray[np.uint64]:
         """Of going back, to a neighbour of the node before, and elsewhere, over the largest that is not folded."""

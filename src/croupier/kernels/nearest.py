@@ -18,6 +18,8 @@ Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
 BLOCK = 64
+FEW = 8
+"""So many are put in one by one; more are sorted and merged."""
 
 
 def _keep_loop(
@@ -63,14 +65,23 @@ def _keep_loop(
                     new_scores[new] = score
                     columns[new] = columns[place]
                     new += 1
-        if new == 0:
+        if new <= FEW:
+            for one in range(new):
+                score = new_scores[one]
+                place = count - 1
+                # Of equal scores the older one stays ahead: its item has the lower number.
+                if score <= scores[row, place]:
+                    continue
+                while place > 0 and scores[row, place - 1] < score:
+                    scores[row, place], items[row, place] = scores[row, place - 1], items[row, place - 1]
+                    place -= 1
+                scores[row, place], items[row, place] = score, first + columns[one]
             continue
         order = np.argsort(-new_scores[:new], kind="mergesort")
         old_scores[:] = scores[row]
         old_items[:] = items[row]
         old = taken = 0
         for place in range(count):
-            # Of equal scores the older one stays ahead: its item has the lower number.
             if taken < new and new_scores[order[taken]] > old_scores[old]:
                 scores[row, place] = new_scores[order[taken]]
                 items[row, place] = first + columns[order[taken]]

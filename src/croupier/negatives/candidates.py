@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.errors import BadArgument, checked_int, checked_positive
+from croupier.errors import BadArgument, BadTable, checked_int, checked_positive
 from croupier.kernels.elementary import power
 
 __all__ = ["Before", "Candidates", "SameGroup"]
@@ -25,7 +25,7 @@ class Before:
     column : str
         The column of the table that holds the time of each row.
     times : array of shape (items,)
-        When each candidate came to be, in the same unit.
+        When each candidate came to be, in the same unit: whole numbers where the rows' are, else floats.
     """
 
     column: str
@@ -168,11 +168,13 @@ class Arranged:
 
     def stretch_of(self, facts: Mapping[str, npt.NDArray[Any]]) -> tuple[Int64, Int64]:
         """The places [begin, end) of the candidates that suit each row, from the row's facts by column."""
-        time = None if self._time_column is None else np.searchsorted(self._times, facts[self._time_column])
+        time = None
+        if self._time_column is not None:
+            time = np.searchsorted(self._times, _like(self._times, self._time_column, facts[self._time_column]))
         if self._group_column is None:
             end = np.searchsorted(self._keys, np.zeros(1) if time is None else time)
             return np.zeros(end.size, np.int64), end
-        group = facts[self._group_column]
+        group = _like(self._groups, self._group_column, facts[self._group_column])
         begin = np.searchsorted(self._groups, group, side="left")
         end = np.searchsorted(self._groups, group, side="right")
         if time is not None:
@@ -191,4 +193,29 @@ def _numbers(argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     if numbers.dtype.kind == "f" and not bool(np.all(np.isfinite(numbers))):
         bad = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise BadArgument(argument, "be finite", f"{numbers[bad]} for item {bad}", "mend the numbers")
-    return numbers
+    return _widened(argument, numbers)
+
+
+def _widened(argument: str, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """int64 or float64, so that no comparison goes by way of rounded numbers."""
+    if numbers.dtype.kind == "f":
+        return numbers.astype(np.float64)
+    if numbers.dtype.kind == "u" and numbers.size and int(numbers.max()) >= 2**63:
+        raise BadArgument(argument, "be below 2**63", int(numbers.max()), "count from a later time, or in larger units")
+    return numbers.astype(np.int64)
+
+
+def _like(own: npt.NDArray[Any], column: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """What the rows say, of the candidates' kind."""
+    if values.ndim != 1 or values.dtype.kind not in "biuf" or (values.dtype.kind == "f") != (own.dtype.kind == "f"):
+        wanted = "floats" if own.dtype.kind == "f" else "whole numbers"
+        what = f"dtype {values.dtype} of shape {values.shape}"
+        raise BadTable(
+            column, f"hold one number a row, {wanted} as the candidates' are", what, "convert one of the two"
+        )
+    if values.dtype.kind == "f" and not bool(np.all(np.isfinite(values))):
+        bad = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise BadTable(
+            column, "be finite", f"{values[bad]} in row {bad} of those drawn for", "mend or leave out the row"
+        )
+    return _widened(column, values)

@@ -21,6 +21,8 @@ from croupier.negatives.numbering import whole_ids
 
 __all__ = ["CorruptedTriples"]
 
+COLUMNS = ("corrupted", "corrupted_is_head", "corrupted_log_q")
+
 
 @dataclass(frozen=True, slots=True)
 class CorruptedTriples:
@@ -36,9 +38,9 @@ class CorruptedTriples:
     known : int64 array of shape (m, 3), optional
         Triples known beyond the table, of the other splits say: "filtered" draws.
 
-    Adds columns ``negatives`` (int64, the entity), ``negative_is_head`` (bool) and ``negative_log_q`` (float64, the log
-    probability given the side), shape (n, per_example). Where no entity is left on a side, the other side is taken;
-    where none is left on both, the entity is -1, counted in the ledger.
+    Adds columns ``corrupted`` (int64, the entity that takes the place), ``corrupted_is_head`` (bool, whose place) and
+    ``corrupted_log_q`` (float64, the log probability given the side), shape (n, per_example). Where no entity is left
+    on a side, the other side is taken; where none is left on both, the entity is -1, counted in the ledger.
 
     Examples
     --------
@@ -46,7 +48,7 @@ class CorruptedTriples:
     >>> table = cr.Table(head=[0, 0], relation=[0, 0], tail=[1, 2])
     >>> plan = cr.chain(cr.Sequential(), CorruptedTriples(20, 3), cr.FixedSize(2))
     >>> columns = cr.Dealer(plan, table, seed=0).first().columns
-    >>> sorted(set(columns["negatives"][~columns["negative_is_head"]].tolist()))  # (0, 0, 0) alone is not known
+    >>> sorted(set(columns["corrupted"][~columns["corrupted_is_head"]].tolist()))  # (0, 0, 0) alone is not known
     [0]
     """
 
@@ -76,7 +78,7 @@ class CorruptedTriples:
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
         """A sampler for each side: known tails of (head, relation), known heads of (tail, relation)."""
-        for column in ("negatives", "negative_is_head", "negative_log_q"):
+        for column in COLUMNS:
             check_free(table, column, self.name)
         triples = np.stack([whole_ids(name, table.column(name)) for name in self.columns], axis=1)
         if self.known is not None:
@@ -104,6 +106,5 @@ class CorruptedTriples:
         is_head = (head.items >= 0) & (coin | (tail.items < 0))
         items: Int64 = np.where(is_head, head.items, tail.items)
         without = Ledger.of(self.name, "dealt without a negative", int(np.count_nonzero(items[:, 0] < 0)))
-        return batches.with_columns(
-            negatives=items, negative_is_head=is_head, negative_log_q=np.where(is_head, head.log_q, tail.log_q)
-        ).with_ledger(without)
+        added = (items, is_head, np.where(is_head, head.log_q, tail.log_q))
+        return batches.with_new_columns(self.name, **dict(zip(COLUMNS, added, strict=True))).with_ledger(without)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from croupier.errors import checked_int
 from croupier.kernels.nearest import keep_nearest
@@ -18,8 +19,10 @@ from croupier.negatives.search import Nearest, check_same_width
 
 __all__ = ["ExactSearch"]
 
-TILE_ITEMS = TILE_QUERIES = 4096
-"""Of one matrix product. Smaller ones are no faster, and wait for one another where a machine has other work to do."""
+TILE_ITEMS = 4096
+"""Read, or converted, at a time."""
+SIDE = 1024
+"""Of one matrix product: 4 MB of scores, which are compared while a core still has them at hand."""
 QUERIES = 2**14
 BYTES_A_CANDIDATE = 64
 """Items and scores kept, and what filters make of them."""
@@ -65,7 +68,7 @@ class _Over:
         width = corpus.shape[1]
         self._max_bytes = max_bytes
         self._tile_items = min(TILE_ITEMS, max(64, max_bytes // (16 * width)))
-        self._tile_queries = min(TILE_QUERIES, max(16, max_bytes // (16 * self._tile_items)))
+        self._side = min(SIDE, max(16, math.isqrt(max_bytes // (16 * _cores()))))
 
     def queries_at_once(self, count: int) -> int:
         """So many queries at a time fit the memory allowed."""
@@ -81,7 +84,8 @@ class _Over:
         scores = np.full((len(queries), count), -np.inf, np.float32)
         at_once = self.queries_at_once(count)
         _compile(queries.shape[1])
-        with ThreadPoolExecutor(_cores()) as pool:
+        # One product a core is faster than one for all cores after the other, and none waits for another.
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(_cores()) as pool:
             for begin in range(0, len(queries), at_once):
                 some = slice(begin, begin + at_once)
                 asked = rows_as_float32(queries, begin, begin + at_once)
@@ -92,35 +96,28 @@ class _Over:
 
     def _search(self, queries: Float32, best: Nearest, pool: ThreadPoolExecutor) -> None:
         slack = slack_of(queries, self._longest)
-        room = np.empty(self._tile_items * self._tile_queries, np.float32)
+        each = min(self._side, -(-len(queries) // _cores()))
         for first in range(0, len(self._corpus), self._tile_items):
             tile = rows_as_float32(self._corpus, first, first + self._tile_items)
-            for low in range(0, len(queries), self._tile_queries):
-                asked = queries[low : low + self._tile_queries]
-                estimates = room[: len(asked) * len(tile)].reshape(len(asked), len(tile))
-                np.dot(asked, tile.T, out=estimates)
-                merged = [
-                    pool.submit(
-                        keep_nearest, estimates[part], slack[low:][part], asked[part], tile, first,
-                        best.scores[low:][part], best.items[low:][part],
-                    )
-                    for part in _parts(len(asked))
-                ]  # fmt: skip
-                for one in merged:
-                    one.result()
+
+            def search_tile(low: int, tile: Float32 = tile, first: int = first) -> None:
+                part = slice(low, low + each)
+                asked = queries[part]
+                for begin in range(0, len(tile), self._side):
+                    items = tile[begin : begin + self._side]
+                    keep_nearest(
+                        np.dot(asked, items.T), slack[part], asked, items, first + begin, best.scores[part],
+                        best.items[part],
+                    )  # fmt: skip
+
+            for _ in pool.map(search_tile, range(0, len(queries), each)):
+                pass
 
 
 def _compile(width: int) -> None:
     """Load the kernel before threads do, each for itself."""
     none, nothing = np.empty((0, width), np.float32), np.empty((0, 1), np.float32)
     keep_nearest(nothing, nothing[:, 0].copy(), none, none, 0, nothing, np.empty((0, 1), np.int64))
-
-
-def _parts(rows: int) -> Iterator[slice]:
-    """As many stretches of rows as there are cores."""
-    each = -(-rows // min(rows, _cores()))
-    for begin in range(0, rows, each):
-        yield slice(begin, min(begin + each, rows))
 
 
 def _cores() -> int:

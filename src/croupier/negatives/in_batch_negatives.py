@@ -34,6 +34,9 @@ class InBatchNegatives:
     per_example : int
     pairs : Pairs
 
+    A place of the batch is drawn, so an item that several rows bring comes as often; its log probability says so. Rows
+    whose query and item travel with the batch, unknown to ``pairs``, are each other's positives as the table's are.
+
     Adds the columns that :func:`append_negatives` names. A row all of whose batch is known positives gets item -1 at
     weight 0, counted in the ledger.
 
@@ -73,8 +76,9 @@ class InBatchNegatives:
         found = np.full((items.size, self.per_example), -1, dtype=np.int64)
         log_q = np.full(found.shape, -np.inf)
         for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
-            rows, columns = known.pairs_among(queries[begin:end], items[begin:end])
             size: int = end - begin
+            own_items = items[begin:end]
+            rows, columns = _not_to_be_drawn(known, queries[begin:end], own_items)
             counts: Int64 = np.bincount(rows, minlength=size).astype(np.int64)
             offsets: Int64 = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
             free: Int64 = np.append(size - counts, size)
@@ -85,6 +89,26 @@ class InBatchNegatives:
             places, log_q[begin:end] = draw_outside(
                 context.segment_key.bits, first, self.per_example, rows, outside, None, None, free, log_free
             )
-            found[begin:end] = np.where(places >= 0, items[begin + np.maximum(places, 0)], -1)
+            found[begin:end] = np.where(places >= 0, own_items[places], -1)
+            # An item that several rows bring is drawn as often: places of one item are free together, or none is.
+            _, name, times = np.unique(own_items, return_inverse=True, return_counts=True)
+            log_q[begin:end] += np.where(places >= 0, natural_log(times.astype(np.float64))[name][places], 0.0)
         without = Ledger.of(self.name, "dealt without a negative", int(np.count_nonzero(found[:, 0] < 0)))
         return append_negatives(batches, Negatives(found, log_q)).with_ledger(without)
+
+
+def _not_to_be_drawn(known: KnownPositives, queries: Int64, items: Int64) -> tuple[Int64, Int64]:
+    """Places (i, j), ascending, where item j is right for query i, or is none."""
+    rows, columns = known.pairs_among(queries, items)
+    is_item = items >= 0
+    is_new = is_item & (queries >= 0) & ~known.contains(queries, items)
+    more = [(rows, columns)]
+    if bool(is_new.any()):
+        more.append(KnownPositives.of(queries[is_new], items[is_new]).pairs_among(queries, items))
+    if not bool(is_item.all()):
+        none = np.flatnonzero(~is_item)
+        more.append((np.repeat(np.arange(items.size), none.size), np.tile(none, items.size)))
+    if len(more) == 1:
+        return rows, columns
+    places = np.unique(np.concatenate([i * items.size + j for i, j in more]))
+    return places // items.size, places % items.size

@@ -103,4 +103,4 @@ class MarginBalanced:
         size = begins[chosen + 1] - begins[chosen]
         place = begins[chosen] + draws_below(context.segment_key.child("pair").bits, counters, size)
         log_q = 0.0 - natural_log((bins * size).astype(np.float64))
-        return batches.with_columns(pair=pairs[place], pair_log_q=log_q)
+        return batches.with_new_columns(self.name, pair=pairs[place], pair_log_q=log_q)

@@ -74,7 +74,8 @@ def mine(
     corpus : float32 or float16 array of shape (items, d)
         Embeddings of the items 0 .. items - 1, in memory or mapped from a file; never copied as a whole.
     known : KnownPositives
-        What is right for a query, by ids. Margins are measured from the positive that scores lowest.
+        What is right for a query, by ids. Margins are measured from the positive that scores lowest. One query with
+        thousands of positives widens the search of all by as many: mine for such queries in a call of their own.
     rules : MiningRules
         Default: the three hardest.
     search : Search

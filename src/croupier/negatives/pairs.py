@@ -23,7 +23,8 @@ class Pairs:
         Columns of the table, whole numbers >= 0: user and item, question and passage, source and target of a link.
         Equal contents have equal numbers; :func:`content_ids` gives them.
     known : KnownPositives, optional
-        What is right beyond the rows: judged pairs, both directions of links, held-out positives.
+        What is right beyond the rows: judged pairs, both directions of links, held-out positives. With it, the columns
+        may be those that an earlier stage adds, such as :class:`WalkPairs`.
 
     Examples
     --------
@@ -44,13 +45,15 @@ class Pairs:
             raise BadArgument("known", "be KnownPositives", self.known, "pass KnownPositives.of(queries, items)")
 
     def known_in(self, table: Table) -> KnownPositives:
-        """The pairs of all rows, and those known beyond them.
+        """The pairs of all rows, and those known beyond them; these alone where the columns travel with the batches.
 
         Raises
         ------
         BadTable
             A column that does not hold whole numbers >= 0.
         """
+        if self.known is not None and self.query not in table and self.item not in table:
+            return self.known
         for name in (self.query, self.item):
             column = table.column(name)
             if column.ndim != 1 or column.dtype.kind not in "iu" or (column.size and int(column.min()) < 0):
