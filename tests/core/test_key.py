@@ -2,7 +2,11 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
+
 from croupier import Key
+from croupier.core.key import checked_key
+from croupier.errors import BadArgument
 
 
 def test_paths_are_whole():
@@ -19,3 +23,9 @@ def test_paths_are_whole():
 
 def test_the_hash_is_part_of_the_format():
     assert Key(7).child("shuffle", 3).bits == 2858567560609663113
+
+
+def test_a_seed_is_no_key():
+    assert checked_key(Key(3)) == Key(3)
+    with pytest.raises(BadArgument, match=r"key must be a Key, got 3; pass Key\(0\), say, or Key\(seed\).child\(epoch"):
+        checked_key(3)

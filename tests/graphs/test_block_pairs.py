@@ -39,3 +39,35 @@ def test_pairs_that_do_not_fit_the_partition():
         BadArgument, match=r"of_tails must have 2 parts, as the heads', got 3; make both with one number"
     ):
         BlockPairs.of([0], [1], partition, Partition.by_weight([1, 1, 1], 3))
+
+
+def test_more_parts_than_blocks_can_be_counted_for():
+    many = Partition(np.zeros(3, np.int32), 2**12 + 1)
+    with pytest.raises(
+        BadArgument, match=r"partition must have at most 4096 parts, got 4097; pass a small multiple of"
+    ):
+        BlockPairs.of([0], [1], many)
+    with pytest.raises(
+        BadArgument, match=r"parts must be an integer >= 1 and <= 4096, got 4097; pass a small multiple"
+    ):
+        BlockPairs([], [], [0], 4097)
+
+
+def test_blocks_and_arrays_that_are_none():
+    pool = BlockPairs.of([0, 1], [1, 2], Partition.by_weight([1, 1, 1], 2))
+    for block, text in (
+        ((0, 2), r"tail must be an integer >= 0 and <= 1, got 2; pass a block of a BlockSchedule"),
+        ((-1, 0), r"head must be an integer >= 0 and <= 1, got -1; pass a block"),
+    ):
+        with pytest.raises(BadArgument, match=text):
+            pool.block(*block)
+    for arrays, text in (
+        (([0], [0, 1], [0, 1], 1), r"tails must have shape \(1,\) as heads, got \(2,\); use BlockPairs.of"),
+        (([0.5], [0], [0, 1], 1), r"heads must be a list of integers, got float64, shape \(1,\)"),
+        (([0], [0], [0, 0, 1], 1), r"offsets must be 2 numbers from 0 to 1 that do not decrease, got array"),
+        (([0], [0], [0, 2], 1), r"offsets must be 2 numbers from 0 to 1 that do not decrease"),
+    ):
+        with pytest.raises(BadArgument, match=text):
+            BlockPairs(*arrays)
+    with pytest.raises(BadArgument, match=r"partition must be a Partition, got \[0, 0\]; write Partition.by_weight\("):
+        BlockPairs.of([0], [1], [0, 0])

@@ -56,3 +56,8 @@ def test_a_schedule_is_refused_without_parts_or_workers():
         BlockSchedule(0, 1)
     with pytest.raises(BadArgument, match=r"workers must be an integer >= 1, got 0; pass how many blocks are trained"):
         BlockSchedule(1, 0)
+
+
+def test_tied_is_said_by_yes_or_no():
+    with pytest.raises(BadArgument, match=r"tied must be True or False, got 'no'; pass True where heads and tails are"):
+        BlockSchedule(2, 1, tied="no")

@@ -107,3 +107,16 @@ def test_mapped_rows_are_taken_as_they_are(tmp_path):
     assert again == graph
     assert np.shares_memory(again.targets, mapped)
     assert again.offsets.dtype == np.int32
+
+
+def test_nodes_and_directions_that_are_none():
+    graph = Graph.from_edges([0, 1], [1, 2])
+    for node in (-1, 3, 1.0):
+        with pytest.raises(
+            BadArgument, match=r"node must be an integer >= 0 and <= 2, got .*; pass a node of the graph"
+        ):
+            graph.neighbours(node)
+    with pytest.raises(
+        BadArgument, match=r"undirected must be True or False, got 'no'; pass False where edges have a dir"
+    ):
+        Graph.from_edges([0], [1], undirected="no")

@@ -5,6 +5,7 @@ import pytest
 
 from croupier.errors import BadArgument, BadTable
 from croupier.graphs.graph import Graph
+from croupier.graphs.graph_checks import whole_times
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,13 @@ def test_checks_look_across_chunks(monkeypatch):
         Graph(np.array([0, 1, 3, 6, 6]), np.array([3, 0, 2, 0, 2, 1]))
     with pytest.raises(BadArgument, match="ascend within each row"):
         Graph(np.array([0, 1, 3, 6, 6]), np.array([3, 2, 0, 0, 1, 2]))
+
+
+def test_times_beyond_int64_are_refused():
+    assert whole_times(np.array([2**63 - 1], np.uint64)).tolist() == [2**63 - 1]
+    with pytest.raises(BadArgument, match=r"times must be below 2\*\*63, got 9223372036854775808; count from a later"):
+        whole_times(np.array([2**63], np.uint64))
+    with pytest.raises(
+        BadArgument, match=r"times must be a list of integers, got float64, shape \(1,\); give whole numb"
+    ):
+        whole_times([0.5])

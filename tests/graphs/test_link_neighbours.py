@@ -71,6 +71,7 @@ def test_it_pickles_into_plans_and_compares():
     [
         ([], r"fan_outs must have a number for each hop, got \[\]; pass \[10, 5\], say"),
         (3, r"fan_outs must have a number for each hop, got 3; pass"),
+        (b"ab", r"fan_outs must have a number for each hop, got b'ab'; pass"),
         ([3, 0], r"fan_outs\[1\] must be an integer >= 1 and <= 4096, got 0; pass how many neighbours to draw"),
         ([1000, 1000], r"fan_outs must reach at most 1048576 nodes a link, got \[1000, 1000\]; draw fewer"),
     ],
@@ -88,10 +89,19 @@ def test_bad_links():
         (([0.5], [1]), {}, r"heads must be a list of integers, one a link, got float64, shape \(1,\); pass one value"),
         (([0], [1, 2]), {}, r"tails must be a list of integers, one a link, got int64, shape \(2,\); pass one value"),
         (([0], [1]), {"ids": [1, 2]}, r"ids must be a list of integers, one a link, got int64, shape \(2,\)"),
-        (([0], [1]), {"times": [0.5]}, r"times must be a list of integers, one a link, got float64, shape \(1,\)"),
+        (([0], [1]), {"times": [0.5]}, r"times must be a list of integers, got float64, shape \(1,\); give whole"),
+        (
+            ([0], [1]),
+            {"times": [0, 1]},
+            r"times must be a list of integers, one a link, got int64, shape \(2,\); pass one",
+        ),
+        (([0], [1]), {"times": [2**63]}, r"times must be below 2\*\*63, got 9223372036854775808; count from a later"),
+        (([[0], [0, 1]], [1]), {}, r"heads must be an array, got a list that NumPy cannot read; give rows of one"),
     ):
         with pytest.raises(BadArgument, match=text):
             STAGE.draw(*links, key=KEY, **more)
+    with pytest.raises(BadArgument, match=r"key must be a Key, got 3; pass Key\(0\), say"):
+        STAGE.draw([0], [1], key=3)
     untimed = cr.LinkNeighbours(cr.Graph.from_edges([0], [1]), [1])
     with pytest.raises(BadArgument, match=r"times must be left out, got times, for a graph without; write Graph.from"):
         untimed.draw([0], [1], key=KEY, times=[0])

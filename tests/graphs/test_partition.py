@@ -58,3 +58,25 @@ def test_weights_that_cannot_be_dealt(weights, parts, text):
 def test_parts_out_of_range_are_refused():
     with pytest.raises(BadArgument, match=r"part_of must be from 0 to 1, got 0 to 2; let Partition.by_weight choose"):
         Partition(np.array([0, 2], np.int32), 2)
+
+
+def test_lists_are_taken_and_other_things_refused():
+    partition = Partition([0, 1, 1], 2)
+    assert partition.part_of.dtype == np.int32
+    assert partition.members(1).tolist() == [1, 2]
+    for call, text in (
+        (lambda: Partition([0.5, 1], 2), r"part_of must be a list of integers, got float64, shape \(2,\)"),
+        (
+            lambda: Partition([[0], [0, 1]], 2),
+            r"part_of must be an array, got a list that NumPy cannot read; give rows",
+        ),
+        (lambda: Partition(None, 2), r"part_of must be a list of integers, got object, shape \(\)"),
+        (lambda: partition.members(2), r"part must be an integer >= 0 and <= 1, got 2; pass one of the parts"),
+        (lambda: partition.sums([1, 2]), r"weights must be those of 3 nodes, got 2; pass graph.degrees"),
+        (
+            lambda: Partition.by_weight([2**62, 2**62], 1),
+            r"weights must sum to less than 2\*\*63, got .*4611686018427387904",
+        ),
+    ):
+        with pytest.raises(BadArgument, match=text):
+            call()

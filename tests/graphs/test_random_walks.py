@@ -87,3 +87,9 @@ def test_tables_that_do_not_fit():
         cr.Dealer(plan, cr.Table(size=31), seed=0)
     with pytest.raises(BadTable, match=r"'walk' must not be there: 'random_walks' adds a column of that name"):
         cr.Dealer(plan, cr.Table(walk=np.zeros(30)), seed=0)
+
+
+def test_parameters_of_any_kind_of_float():
+    """A fraction can be made of Python's floats alone."""
+    assert cr.RandomWalks(GRAPH, 3, np.float32(0.5), np.array(2.0)) == cr.RandomWalks(GRAPH, 3, 0.5, 2.0)
+    assert cr.RandomWalks(GRAPH, 3, np.float32(0.5))._chances().tolist() == [2**33, 2**32, 2**32]

@@ -72,6 +72,8 @@ def test_what_cannot_be_paired_is_refused():
     plan = cr.chain(cr.Sequential(), cr.WalkPairs(2), cr.FixedSize(4))
     with pytest.raises(BadTable, match=r"'head' must not be there: 'walk_pairs' adds a column of that name"):
         cr.Dealer(plan, cr.Table(head=[1, 2]), seed=0)
+    with pytest.raises(BadTable, match=r"'walk' must hold walks, got strings, which are categories; number the nodes"):
+        cr.Dealer(plan, cr.Table(walk=[["a", "b"]]), seed=0)
     for column, text in (
         ([1, 2], r"'walk' must hold walks, got dtype int64, shape \(2,\); RandomWalks makes them"),
         ([[1], [2]], r"'walk' must have two nodes or more a row, got shape \(2, 1\); walk at least one step"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from croupier.kernels import neighbours
-from croupier.kernels.neighbours import most_nodes, sample_neighbours
+from croupier.kernels.neighbours import sample_neighbours
 from random_graphs import rows_of, some_edges, standardised
 
 NO_TIMES = np.empty(0, np.int64)
@@ -86,22 +86,50 @@ def test_neighbourhoods_are_what_the_graph_allows(fan_outs, timed, seed):
         low, high = begins[link], begins[link + 1]
         mine = pairs[:, (pairs[1] >= low) & (pairs[1] < high)] - low
         drawn = nodes[low:high].tolist(), list(zip(*mine.tolist(), strict=True))
+        assert drawn[0][0] == heads[link]
         oracle((heads[link], tails[link], until[link]), edges, since if timed else None, fan_outs, drawn)
 
 
-def test_numba_on_and_off_agree_and_chunks_make_no_difference(monkeypatch):
+def test_numba_on_and_off_agree_and_room_makes_no_difference(monkeypatch):
     rows, _ = rows_of(some_edges(30, directed=False))
     links = links_of(np.arange(20), np.arange(20)[::-1] + 5)
     for times in (NO_TIMES, np.arange(rows[1].size) % 7):
         args = (3, links, (*rows[:2], times), np.array([3, 2]))
         whole = sample_neighbours(*args)
-        monkeypatch.setattr(neighbours, "CHUNK_NODES", 3 * most_nodes(args[3]))
-        chunked = sample_neighbours(*args)
+        monkeypatch.setattr(neighbours, "ROOM", 1)
+        monkeypatch.setattr(neighbours, "SLOTS", 1)
+        grown = sample_neighbours(*args)
         monkeypatch.setattr(neighbours, "_sample", neighbours._sample_python)
         plain = sample_neighbours(*args)
         monkeypatch.undo()
-        for one in (chunked, plain):
+        for one in (grown, plain):
             assert all(np.array_equal(a, b) for a, b in zip(whole, one, strict=True))
+
+
+def test_many_draws_are_looked_up_and_few_compared_with_one_result(monkeypatch):
+    """Of 200 neighbours 40 and 199: the loop that looks none up, and the one that looks all up, in Python."""
+    rows = (np.array([0, 200, *[200] * 200]), np.arange(1, 201), NO_TIMES)
+    for taken in (40, 199):
+        args = (5, links_of([0, 0], [7, 8]), rows, np.array([taken]))
+        found = sample_neighbours(*args)
+        assert found[0].size == 2 * (taken + 2)
+        assert np.unique(found[0][: taken + 2]).size == taken + 2
+        monkeypatch.setattr(neighbours, "_sample", neighbours._sample_python)
+        for scanned in (0, 1000):
+            monkeypatch.setattr(neighbours, "SCANNED", scanned)
+            assert all(np.array_equal(a, b) for a, b in zip(found, sample_neighbours(*args), strict=True))
+        monkeypatch.undo()
+
+
+def test_tables_are_as_large_as_what_is_found_not_as_what_fan_outs_allow(monkeypatch):
+    """On a path two hops reach four nodes more, where fan-outs of 700 allow a million: no table has 2,000 slots."""
+    made, make = [], neighbours._table
+    monkeypatch.setattr(neighbours, "_table", lambda slots: made.append(slots) or make(slots))
+    rows, _ = rows_of(np.eye(100, k=1) + np.eye(100, k=-1))
+    nodes, _, begins = sample_neighbours(0, links_of([50], [51]), (*rows[:2], NO_TIMES), np.array([700, 700]))
+    assert sorted(nodes.tolist()) == [48, 49, 50, 51, 52, 53]
+    assert begins.tolist() == [0, 6]
+    assert max(made) < 2_000
 
 
 def test_no_links():

@@ -80,11 +80,23 @@ def test_with_chances_alike_they_are_walks_of_first_order():
         assert np.array_equal(walks, walk_first_order(3, 9, np.arange(60), 9, graph))
 
 
-def test_ends_that_one_must_go_back_from_cost_one_draw():
-    """A path of two nodes under p = 1024: without the short cut a step would take a thousand attempts."""
-    rows = (np.array([0, 1, 2]), np.array([1, 0]), NONE)
-    walks = walk_second_order(0, 0, np.zeros(1, np.int64), 20_000, rows, chances_of(1024.0, 1.0, NONE))
-    assert walks[0].tolist() == [0, 1] * 10_000 + [0]
+@pytest.mark.parametrize("weighted", [False, True])
+def test_ends_that_one_must_go_back_from_cost_one_draw(weighted, monkeypatch):
+    """A path of two nodes under p = 1024, q = 1/32: without the short cut a step takes 32,768 attempts, if weighted.
+
+    The twin hashes two numbers in each pass over the walks that are left; both forms agree.
+    """
+    rows = (
+        np.array([0, 1, 2]),
+        np.array([1, 0]),
+        alias_words(np.array([0, 1, 2]), np.array([3, 5])) if weighted else NONE,
+    )
+    chances, hashed, mix64 = chances_of(1024.0, 1 / 32, rows[2]), [], module.mix64
+    monkeypatch.setattr(module, "mix64", lambda values: hashed.append(values.size) or mix64(values))
+    walks = module._second_numpy(np.uint64(0), 0, *rows, chances, begun(np.zeros(1, np.int64), 100, rows))
+    assert walks[0].tolist() == [0, 1] * 50 + [0]
+    assert hashed == [1] * 200
+    assert np.array_equal(walks, walk_second_order(0, 0, np.zeros(1, np.int64), 100, rows, chances))
 
 
 def test_memory_does_not_grow_with_the_squares_of_degrees():

@@ -59,11 +59,41 @@ def test_they_are_saved_and_found_again(tmp_path):
         (([1.0], 1), r"embeddings must be floats of shape \(rows, d\), got dtype float64 of shape \(1,\)"),
         (([[1]], 1), "embeddings must be floats"),
         (([[1.0], [np.nan]], 1), "embeddings must be finite, got NaN or inf from row 0 on"),
+        (
+            ([[1.0], [-1e200]], 1),
+            r"embeddings must have lengths below 1e\+15, got 1e\+200; divide them by their largest",
+        ),
+        (([[], []], 1), r"embeddings must be floats of shape \(rows, d\), got dtype float64 of shape \(2, 0\)"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, text):
     with pytest.raises(BadArgument, match=text):
         cr.balanced_clusters(np.array(arguments[0]), arguments[1], key=cr.Key(0))
+
+
+def test_a_seed_is_no_key():
+    with pytest.raises(BadArgument, match=r"key must be a Key, got 5; pass Key\(0\), say"):
+        cr.balanced_clusters(np.ones((2, 1)), 1, key=5)
+
+
+@pytest.mark.parametrize(
+    ("members", "offsets", "text"),
+    [
+        ([-1, 0], [0, 2], r"members must be at least 0 and below 2\*\*62, got -1 .. 0; number them from 0"),
+        ([0.5, 1], [0, 2], r"members must be a 1-D array of whole numbers, got dtype float64 of shape \(2,\)"),
+        ([0, 10**12], [0, 2], r"members must hold each row once, in clusters that are not empty, got array"),
+        ([0, 1], [0.0, 2.0], r"offsets must be a 1-D array of whole numbers, got dtype float64 of shape \(2,\)"),
+        ([0, 1], 2, r"offsets must be a 1-D array of whole numbers, got dtype int64 of shape \(\)"),
+        (
+            [[0], [1, 2]],
+            [0, 2],
+            r"members must be an array, got a list that NumPy cannot read; give rows of one length",
+        ),
+    ],
+)
+def test_members_that_are_no_rows_are_refused(members, offsets, text):
+    with pytest.raises(BadArgument, match=text):
+        cr.Clusters(members, offsets)
 
 
 @pytest.mark.parametrize(
@@ -72,3 +102,12 @@ def test_bad_arguments_are_refused(arguments, text):
 def test_clusters_that_lose_a_row_are_refused(members, offsets):
     with pytest.raises(BadArgument, match="members must hold each row once, in clusters that are not empty"):
         cr.Clusters(np.array(members), np.array(offsets))
+
+
+def test_further_rows_become_clusters_of_their_own():
+    clusters = cr.Clusters(np.array([2, 0, 1]), np.array([0, 1, 3]))
+    assert clusters.with_rows(3) is clusters
+    more = clusters.with_rows(5)
+    assert (more.members.tolist(), more.offsets.tolist()) == ([2, 0, 1, 3, 4], [0, 1, 3, 4, 5])
+    with pytest.raises(BadArgument, match="rows must be an integer >= 3, got 2; make clusters of fewer rows anew"):
+        clusters.with_rows(2)

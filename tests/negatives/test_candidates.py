@@ -53,6 +53,20 @@ def test_popularity_is_a_power_of_the_counts_and_what_never_occurs_is_never_draw
         (lambda: cr.Before("at", ["noon"]), "times must hold one number an item"),
         (lambda: cr.Candidates.by_popularity([0]), "counts must be >= 0 and not all 0"),
         (lambda: cr.Candidates.by_popularity([1], exponent=0), "exponent must be"),
+        (
+            lambda: cr.Candidates.by_popularity([1, 4], exponent=500),
+            r"exponent must keep every weight below 2\*\*1000, got 500 for 4; pass 0.75, or 1",
+        ),
+        (lambda: cr.Before(["at"], [1]), r"column must be a column's name, got \['at'\]; pass"),
+        (lambda: cr.SameGroup(None, [1]), r"column must be a column's name, got None; pass"),
+        (
+            lambda: cr.Before("at", [[1], [1, 2]]),
+            r"times must be an array, got a list that NumPy cannot read; give rows",
+        ),
+        (
+            lambda: cr.Candidates(1, np.ma.masked_array([1], [True])),
+            r"weights must have a value in every place, got a m",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(make, text):

@@ -18,3 +18,13 @@ def test_ids_are_equal_where_contents_are(one, two):
 def test_a_text_for_a_list_of_texts_is_refused():
     with pytest.raises(BadArgument, match=r"columns must be lists of contents"):
         cr.content_ids("abc")
+    with pytest.raises(BadArgument, match=r"columns must be lists of contents, got \(\{'a'\},\)"):  # a set has no order
+        cr.content_ids({"a"})
+    with pytest.raises(
+        BadArgument, match=r"columns must be lists of texts, bytes or .*, got unhashable type: 'list'; pass"
+    ):
+        cr.content_ids([["a"]])
+    with pytest.raises(
+        BadArgument, match=r"columns must be lists of texts, bytes or .*, got 'int' object is not iterable"
+    ):
+        cr.content_ids(3)

@@ -55,3 +55,8 @@ def test_bad_arguments_and_tables_are_refused():
         cr.CorruptedTriples(1, 5, ("head", "tail"))
     with pytest.raises(BadTable, match="'head' must hold entities below 2, got 4; raise entities"):
         columns_of([(0, 0, 4)], 2)
+    named = cr.Table(head=["a", "b"], relation=[0, 0], tail=["b", "c"])  # b would be 1 as a head and 0 as a tail
+    with pytest.raises(
+        BadTable, match=r"'head' must hold whole numbers, got strings, which are categories of their own"
+    ):
+        cr.CorruptedTriples(1, 5).prepare(named, cr.Key(0), 0)

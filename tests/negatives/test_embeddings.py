@@ -27,7 +27,7 @@ def test_lengths_and_where_they_are(monkeypatch):
             np.ones((2, 2)),
             r"corpus must be a 2-D float32 or float16 array, .*got ndarray of dtype float64, shape \(2, 2\)",
         ),
-        ([[1.0]], r"corpus must be a 2-D float32 .*, got list of dtype None, shape \(1, 1\); convert it"),
+        ([[1.0]], r"corpus must be a 2-D float32 .*, got a list; convert it"),
         (np.ones(3, np.float32), r"got ndarray of dtype float32, shape \(3,\)"),
         (np.ones((0, 3), np.float32), r"corpus must have at least one row and one number a row, got shape \(0, 3\)"),
         (np.array([[1], [np.nan]], np.float32), r"corpus must hold finite rows, .*, got length nan in row 1; mend"),

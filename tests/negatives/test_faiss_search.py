@@ -78,6 +78,12 @@ def test_what_is_wrong_is_said():
         cr.FlatIndex().over(np.eye(3))
     with pytest.raises(BadArgument, match=r"corpus must hold finite rows"):
         cr.FlatIndex().over(np.array([[1], [np.nan]], np.float32))
+    with pytest.raises(
+        BadArgument, match=r"corpus must be a 2-D float32 or float16 array, .*, got a NoneType; convert"
+    ):
+        cr.FlatIndex().over(None)
+    two = np.eye(2, dtype=np.float32)
+    assert cr.IVFIndex(np.int64(1), np.int64(1)).over(two).nearest(two, 1).items.tolist() == [[0], [1]]
 
 
 def test_without_faiss_the_extra_is_named(monkeypatch):

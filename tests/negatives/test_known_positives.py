@@ -57,3 +57,33 @@ def test_lists_of_unequal_length_are_refused():
         cr.KnownPositives.of([0], [0]).contains([0, 1], [0])
     with pytest.raises(BadArgument, match="queries must be at least 0 and below"):
         cr.KnownPositives.of([-1], [0])
+
+
+def test_what_was_not_made_by_of_is_refused_where_it_cannot_be():
+    known = cr.KnownPositives.of([0, 1], [2, 0])
+    for arrays, text in (
+        (([0], known.items, known.offsets, known.positives), r"queries must be a Numbering, got \[0\]; write Known"),
+        (
+            (known.queries, known.items, [0, 1, 2], known.positives),
+            r"offsets must be a 1-D int64 array, got \[0, 1, 2\]",
+        ),
+        ((known.queries, known.items, known.offsets[:2], known.positives), r"offsets must begin 2 lists, from 0 to 2"),
+        (
+            (known.queries, known.items, np.array([0, 3, 2]), known.positives),
+            r"offsets must begin 2 lists, from 0 to 2",
+        ),
+        (
+            (known.queries, known.items, known.offsets, known.positives + 9),
+            r"positives must be numbers of items, below 3",
+        ),
+    ):
+        with pytest.raises(BadArgument, match=text):
+            cr.KnownPositives(*arrays)
+
+
+def test_a_query_is_one_id():
+    known = cr.KnownPositives.of([0, 1], [2, 0])
+    assert known.of_query(np.uint8(1)).tolist() == [0]
+    for query in (0.5, "0", True, 2**62, None):
+        with pytest.raises(BadArgument, match=r"query must be an integer >= -1.*, got .*; pass the id of a query"):
+            known.of_query(query)

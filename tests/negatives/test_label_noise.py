@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 import croupier as cr
+from croupier.errors import BadArgument
 
 
 def test_the_posterior_is_the_share_of_true_negatives_among_what_has_no_label():
@@ -32,3 +34,47 @@ def test_inverse_propensity_makes_the_mean_of_labelled_items_that_of_all():
     assert weighted == pytest.approx(value.mean(), abs=0.02)
     assert abs(value[is_labelled].mean() - value.mean()) > 0.05
     assert cr.inverse_propensity(np.array([0.001]), largest=5.0).tolist() == [5.0]
+
+
+@pytest.mark.parametrize("kind", [float, np.float32, np.array, torch.tensor])
+def test_what_is_certainly_relevant_and_certainly_labelled_counts_whole(kind):
+    """As every unlabelled item does where all labels are there: the limit, not 0 divided by 0."""
+    weights = cr.negative_posterior(kind(1.0), kind(1.0))
+    assert float(weights) == 1
+    assert cr.negative_posterior(1, 1) == 1
+    assert cr.negative_posterior(kind(1.0), 0.5) == 0
+
+
+def test_tensors_keep_their_kind():
+    relevance = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float16)
+    assert cr.negative_posterior(relevance, 1.0).tolist() == [1, 1, 1]
+    assert cr.negative_posterior(relevance, 0.5).dtype == torch.float16
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (
+            lambda: cr.negative_posterior(1.5, 0.5),
+            r"relevance must be probabilities: .*, got 1.5; pass numbers from 0 to",
+        ),
+        (
+            lambda: cr.negative_posterior(0.5, np.nan),
+            r"observed must be probabilities: .*, got nan; pass numbers from 0",
+        ),
+        (
+            lambda: cr.negative_posterior([0.5], 1.0),
+            r"relevance must be probabilities: a number, an array or a tensor,",
+        ),
+        (lambda: cr.negative_posterior(True, 1.0), r"relevance must be probabilities: .*, got True"),
+        (
+            lambda: cr.negative_posterior(np.ones(2), np.ones(3)),
+            r"observed must fit relevance, of shape \(2,\), got shape \(3,\); pair them",
+        ),
+        (lambda: cr.inverse_propensity(np.array([-0.1])), r"observed must be probabilities: .*, got array\(\[-0.1\]\)"),
+        (lambda: cr.inverse_propensity(0.5, largest=0), r"largest must be a number above 0, got 0; pass 10.0, say"),
+    ],
+)
+def test_what_is_no_probability_is_refused(call, text):
+    with pytest.raises(BadArgument, match=text):
+        call()

@@ -66,3 +66,47 @@ def test_bad_arguments_and_columns_are_refused():
         dealer_of(cr.Pick.TOP, lists=[1, 2, 3, 4])
     with pytest.raises(BadTable, match="'negative_weight' must not be there"):
         dealer_of(cr.Pick.TOP, negative_weight=[1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("pick", list(cr.Pick))
+def test_an_item_that_a_list_has_again_counts_once(pick):
+    """With the second 7 and 8 as candidates of their own, 3 of 10 pairs would hold an item twice."""
+    dealer = dealer_of(pick, lists=[[7, 8, 7, 8, 9]] * 4)
+    for epoch in range(20):
+        for deal in dealer:
+            assert all(len(set(own)) == 2 for own in deal.columns["negatives"].tolist())
+            assert deal.ledger.ids("passed over: again in its list") == 8 * (epoch + 1)
+            if pick is not cr.Pick.TOP:
+                assert deal.columns["negative_log_q"][0].tolist() == pytest.approx([-np.log(3)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("lists", "text"),
+    [
+        (
+            [[7, -100]] * 4,
+            r"'bm25' must hold items from 0, below 2\*\*62, and -1 for none, got -100 in row 0; fill short",
+        ),
+        (
+            [[7, 8]] * 3 + [[7, 2**62]],
+            r"'bm25' must hold items from 0, .*, got 4611686018427387904 in row 3; fill short",
+        ),
+        (
+            [["a", "b"]] * 4,
+            r"'bm25' must hold items, got strings, which are categories of their own; number them as the",
+        ),
+        ([[0.5, 1]] * 4, r"'bm25' must hold whole numbers, of shape \(rows, m\), got dtype float64 of shape \(4, 2\)"),
+    ],
+)
+def test_lists_of_other_things_are_refused_before_the_run(lists, text):
+    with pytest.raises(BadTable, match=text):
+        dealer_of(cr.Pick.TOP, lists=lists)
+
+
+def test_a_list_may_be_shorter_than_what_is_asked_for():
+    assert dealer_of(cr.Pick.TOP, 3, [[7, 8]] * 4).first().columns["negatives"].tolist() == [[7, 8, -1]] * 4
+
+
+def test_the_column_is_a_name():
+    with pytest.raises(BadArgument, match=r"column must be a column's name, got 3; pass"):
+        cr.ListedNegatives(1, 3)

@@ -56,6 +56,9 @@ def test_equal_margins_are_no_special_case():
     ("arguments", "text"),
     [
         (([0, 1], [np.nan]), "margins must be finite numbers below 1e"),
+        (([0, 1], ["0.5"]), r"margins must be numbers, got dtype <U3; mend the teacher's scores"),
+        (([0, 1], [1j]), r"margins must be numbers, got dtype complex128"),
+        (([0, 2], [[1.0], [1.0, 2.0]]), r"margins must be an array, got a list that NumPy cannot read; give rows"),
         (([0, 2], [-1.5e308, 1.5e308]), "margins must be finite numbers below 1e"),
         (([0, 1, 1], [1.0]), "offsets must go from 0 to the 1 margins and rise by a pair a row at least"),
         (([1, 2], [1.0, 2.0]), "leave rows without a pair out of the table"),

@@ -7,6 +7,7 @@ import pytest
 
 import croupier as cr
 from croupier.errors import BadArgument, BadState
+from croupier.negatives import mined_negatives
 
 ROWS, ITEMS = 240, 50
 
@@ -117,3 +118,28 @@ def test_bad_arguments_are_refused():
         cr.MinedNegatives(1, "folder")
     with pytest.raises(BadArgument, match="pick must be a Pick"):
         cr.MinedNegatives(1, pick="top")
+
+
+@pytest.mark.parametrize(("width", "dtype"), [(1, "uint8"), (256, "uint8"), (257, "uint16")])
+def test_lists_hold_places_in_as_few_bytes_as_they_take(monkeypatch, width, dtype):
+    monkeypatch.setattr(mined_negatives, "CHUNK_ROWS", 7)
+    rng = np.random.default_rng(0)
+    items = np.stack([rng.permutation(300)[:width] for _ in range(20)])
+    items[rng.random(items.shape) < 0.2] = -1
+    facts = cr.Table(query=np.arange(20), item=items[np.arange(20), 0].clip(0))
+    found = cr.Mined(np.arange(20), items, np.zeros(items.shape), np.ones(20), item_count=300)
+    lists = cr.MinedNegatives(1, found).prepare(facts, cr.Key(0), 0)["lists"]
+    assert lists.places.dtype == dtype
+    usable = (items >= 0) & (items != facts.column("item")[:, None])
+    for row in range(20):
+        have = int(lists.have[row])
+        assert have == usable[row].sum()
+        ranks = np.arange(have)
+        assert lists.at(np.array([row]), ranks[None])[0][0].tolist() == items[row][usable[row]].tolist()
+
+
+def test_an_item_that_was_mined_twice_counts_once():
+    found = cr.Mined([0], [[5, 5, 6]], np.ones((1, 3)), [1.0], item_count=7)
+    plan = cr.chain(cr.Sequential(), cr.MinedNegatives(2, found), cr.FixedSize(1))
+    dealer = cr.Dealer(plan, cr.Table(query=[0], item=[0]), seed=0)
+    assert {tuple(sorted(deal.columns["negatives"][0].tolist())) for _ in range(9) for deal in dealer} == {(5, 6)}

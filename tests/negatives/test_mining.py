@@ -191,6 +191,20 @@ QUERIES = cr.Queries([0], CORPUS[:1])
     [
         ((CORPUS, CORPUS, KNOWN), r"queries must be Queries, got array(.|\n)*; see the example of mine"),
         ((QUERIES, CORPUS, [(0, 1)]), r"known must be KnownPositives, got \[\(0, 1\)\]"),
+        ((QUERIES, CORPUS, KNOWN, 0), r"rules must be MiningRules, got 0"),
+        ((QUERIES, CORPUS, KNOWN, None, None, 3), r"rescore must be a function of query ids and items, or None, got 3"),
+        (
+            (QUERIES, CORPUS, KNOWN, None, None, lambda *_: "a"),
+            r"rescore must return numbers, got dtype <U1; mend the m",
+        ),
+        (
+            (QUERIES, CORPUS, KNOWN, None, None, lambda *_: [[1], [1, 2]]),
+            r"rescore must be an array, got a list that Nu",
+        ),
+        (
+            (QUERIES, CORPUS, KNOWN, None, None, lambda ids, _: np.full(ids.size, 1e300)),
+            r"rescore must return a finite score for each pair, got shape",
+        ),
         ((QUERIES, CORPUS, KNOWN, 5), r"rules must be MiningRules, got 5"),
         ((QUERIES, CORPUS, KNOWN, None, "flat"), r"search must be Search, got 'flat'"),
         (

@@ -118,6 +118,10 @@ def test_every_choice_is_as_likely_as_any_other():
             lambda: cr.ScoreLimits(max_score=np.nan),
             r"max_score must be a finite number, or None, got nan; leave it out",
         ),
+        (
+            lambda: cr.ScoreLimits(max_score=10**40),
+            r"max_score must be a finite number, or None, got 1000000000000000000",
+        ),
         (lambda: cr.ScoreLimits(relative_margin=True), r"relative_margin must be a finite number, or None, got True"),
         (lambda: cr.ScoreLimits(min_score="0"), r"min_score must be a finite number, or None, got '0'"),
         (lambda: cr.RandomOfWindow(-1), r"seed must be an integer >= 0, got -1; pass 0, say"),

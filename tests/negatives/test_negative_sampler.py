@@ -119,3 +119,23 @@ def test_bad_arguments_are_refused():
     timed = cr.NegativeSampler(cr.Candidates(10, before=cr.Before("at", np.arange(10))), known)
     with pytest.raises(BadArgument, match=r"facts must hold 'at', which a condition of the candidates asks for"):
         timed.draw([0], key=cr.Key(0))
+    for first in (1.5, -1, True):
+        with pytest.raises(
+            BadArgument, match=r"first must be an integer >= 0, got .*; pass how many draws of this key"
+        ):
+            cr.NegativeSampler(10, known).draw([0], key=cr.Key(0), first=first)
+    with pytest.raises(BadArgument, match=r"key must be a Key, got 0; pass Key\(0\), say"):
+        cr.NegativeSampler(10, known).draw([0], key=0)
+
+
+@pytest.mark.parametrize("facts", [[3], [3, 3, 3], 3, [[3, 3]]])
+def test_facts_of_other_queries_than_those_asked_for(facts):
+    """One fact for two queries would serve both, one too many would shift what is read beside it."""
+    timed = cr.NegativeSampler(cr.Candidates(10, before=cr.Before("at", np.arange(10))), cr.KnownPositives.of([0], [9]))
+    for ask in (timed.has_negative, lambda queries, facts: timed.draw(queries, key=cr.Key(0), facts=facts)):
+        with pytest.raises(
+            BadArgument, match=r"facts must have one value for each of 2 queries, got shape .* in 'at'; p"
+        ):
+            ask([0, 1], facts={"at": facts})
+    with pytest.raises(BadArgument, match=r"facts must be a mapping of columns to values, got \[3\]; pass"):
+        timed.has_negative([0], facts=[3])

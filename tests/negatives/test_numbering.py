@@ -34,6 +34,7 @@ def test_ids_that_lie_close_together_take_no_memory():
         ([0.5], r"items must be a 1-D array of whole numbers, got dtype float64 of shape \(1,\); pass ids"),
         ([[1]], "items must be a 1-D array of whole numbers"),
         (["a"], "content_ids makes some"),
+        ([[1], [2, 3]], "items must be an array, got a list that NumPy cannot read; give rows of one length"),
         ([-1], r"items must be at least 0 and below 2\*\*62, got -1 .. -1"),
     ],
 )

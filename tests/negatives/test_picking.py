@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import croupier as cr
-from croupier.negatives.picking import compacted, picked_ranks
+from croupier.negatives.picking import compacted, first_of_each, picked_ranks
 from statistics_of_draws import standardised_chi_square
 
 
@@ -39,3 +41,12 @@ def test_usable_entries_come_first_in_their_order():
     assert have.tolist() == [2, 4]
     assert places[0, :2].tolist() == [1, 3]
     assert places[1].tolist() == [0, 1, 2, 3]
+
+
+@given(st.lists(st.lists(st.integers(-1, 4), min_size=6, max_size=6), max_size=6))
+def test_the_first_of_each_item_in_a_list(lists):
+    found = first_of_each(np.array(lists, np.int64).reshape(-1, 6))
+    for own, is_first in zip(lists, found.tolist(), strict=True):
+        assert [x for x, kept in zip(own, is_first, strict=True) if kept and x >= 0] == list(
+            dict.fromkeys(x for x in own if x >= 0)
+        )

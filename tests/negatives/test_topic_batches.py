@@ -53,5 +53,6 @@ def test_bad_arguments_and_columns_are_refused():
         cr.TopicBatches(8, topics_per_batch=3)
     with pytest.raises(BadArgument, match="tail must be a Tail"):
         cr.TopicBatches(8, tail="drop")
+    assert type(cr.TopicBatches(np.int64(8)).batch_size) is int  # a list times NumPy's numbers is none
     with pytest.raises(BadTable, match="'topic' must hold strings or whole numbers >= 0"):
         deals_of(cr.TopicBatches(2), [0.5, 1.0])

@@ -96,7 +96,7 @@ def test_what_is_offered_is_where_the_queue_is():
 
 def test_the_state_is_exact_and_fits_or_says_so():
     queue, other = (EmbeddingQueue(5, 3, max_age_steps=2) for _ in range(2))
-    queue.push([1, 2], torch.tensor([[0.1, float("nan"), -0.0], [1e-42, 2.0, 3.0]]), step=7)
+    queue.push([1, 2], torch.tensor([[0.1, 1e-40, -0.0], [1e-42, 2.0, 3.0]]), step=7)
     file = io.BytesIO()
     torch.save(queue.state_dict(), file)
     file.seek(0)
@@ -110,6 +110,11 @@ def test_the_state_is_exact_and_fits_or_says_so():
         other.load_state_dict(EmbeddingQueue(4, 3).state_dict())
     with pytest.raises(BadState, match=r"state: queue must hold"):
         other.load_state_dict({})
+    for state in (None, {"embeddings": [1.0]}):
+        with pytest.raises(
+            BadState, match=r"state: queue must be tensors by name, got .*; load what state_dict returned"
+        ):
+            other.load_state_dict(state)
 
 
 @pytest.mark.parametrize("world_size", [2, 3])
@@ -141,6 +146,38 @@ def test_all_ranks_hold_the_same_queue(world_size, dtype):
         (lambda: _queue().push([1], [[1.0, 2.0]], 5), r"embeddings must be a tensor of shape \(1, 2\), got 'list'"),
         (lambda: _queue().push([1.5], torch.ones(1, 2), 5), r"item_ids must be a 1-D list of whole numbers >= -1"),
         (lambda: _queue().push([-2], torch.ones(1, 2), 5), r"item_ids must be a 1-D list of whole numbers >= -1"),
+        (
+            lambda: _queue().push([2**62], torch.ones(1, 2), 5),
+            r"item_ids must be below 2\*\*62, got 4611686018427387904",
+        ),
+        (
+            lambda: _queue().push(np.array([2**64 - 1], np.uint64), torch.ones(1, 2), 5),
+            r"item_ids must be below 2\*\*62, got 18446744073709551615; number them from 0",
+        ),
+        (
+            lambda: _queue().push([[1], [2, 3]], torch.ones(2, 2), 5),
+            r"item_ids must be an array, got a list that NumPy",
+        ),
+        (
+            lambda: _queue().push(torch.ones(1, dtype=torch.bfloat16), torch.ones(1, 2), 5),
+            r"item_ids must be an array, got a Tensor that NumPy cannot read",
+        ),
+        (
+            lambda: _queue().push([1], torch.tensor([[0.0, torch.nan]]), 5),
+            r"embeddings must be finite in torch.float32, got NaN or inf; skip the push of a step that overflowed",
+        ),
+        (
+            lambda: EmbeddingQueue(2, 1, dtype=torch.float16).push([1], torch.tensor([[7e4]]), 0),
+            r"embeddings must be finite in torch.float16, got NaN or inf; skip",
+        ),
+        (
+            lambda: EmbeddingQueue(2, 1, dtype=torch.float8_e4m3fn).push([1], torch.tensor([[torch.nan]]), 0),
+            r"embeddings must be finite in torch.float8_e4m3fn, got NaN or inf; skip",
+        ),
+        (
+            lambda: _queue().push([1], torch.ones(1, 2, dtype=torch.int64), 5),
+            r"embeddings must be a float tensor, got torch.int64; push what the model computed",
+        ),
         (lambda: _queue().push([1], torch.ones(1, 2), 3), r"step must be an integer >= 4, got 3; count the optimizer"),
         (lambda: _queue().negatives([1], KNOWN, step=3), r"step must be an integer >= 4, got 3; pass the step of the"),
         (lambda: _queue().negatives([1], {1: [2]}), r"known must be KnownPositives, got \{1: \[2\]\}; pass Known"),
@@ -155,3 +192,15 @@ def _queue():
     queue = EmbeddingQueue(2, 2)
     queue.push([0], torch.ones(1, 2), step=4)
     return queue
+
+
+def test_rows_of_padding_may_hold_anything_and_a_refused_push_leaves_the_queue_alone():
+    queue = _queue()
+    queue.push([-1, 7], torch.tensor([[torch.nan, 1.0], [2.0, 3.0]]), step=5)
+    with pytest.raises(BadArgument, match="embeddings must be finite"):
+        queue.push([8, 9], torch.tensor([[4.0, 5.0], [torch.inf, 1.0]]), step=6)
+    assert queue.state_dict()["item_ids"].tolist() == [0, 7]
+    queue.push([], torch.empty(0, 2), step=6)
+    small = EmbeddingQueue(1, 1, dtype=torch.float8_e4m3fn)
+    small.push(np.array([3], np.uint64), torch.tensor([[0.5]]), 0)
+    assert small.state_dict()["embeddings"].float().tolist() == [[0.5]]

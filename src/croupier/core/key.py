@@ -5,8 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-__all__ = ["Key"]
+from croupier.errors import BadArgument
+
+__all__ = ["Key", "checked_key"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,10 @@ class Key:
         """64 bits that stand for the seed and the whole path."""
         text = "\x1f".join([f"i{self.seed}", *(f"{type(part).__name__[0]}{part}" for part in self.path)])
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def checked_key(key: Any) -> Key:
+    """Return it, or refuse what is no key: a seed, say."""
+    if not isinstance(key, Key):
+        raise BadArgument("key", "be a Key", key, "pass Key(0), say, or Key(seed).child(epoch)")
+    return key

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from croupier.errors import checked_int
+from croupier.errors import BadArgument, checked_int
 
 __all__ = ["Block", "BlockSchedule"]
 
@@ -56,6 +56,8 @@ class BlockSchedule:
     def __post_init__(self) -> None:
         checked_int("parts", self.parts, at_least=1, at_most=2**12, fix="pass a small multiple of the workers")
         checked_int("workers", self.workers, at_least=1, fix="pass how many blocks are trained at a time")
+        if not isinstance(self.tied, bool):
+            raise BadArgument("tied", "be True or False", self.tied, "pass True where heads and tails are one table")
 
     def __iter__(self) -> Iterator[tuple[Block, ...]]:
         return self._of_one_table() if self.tied else self._of_two_tables()

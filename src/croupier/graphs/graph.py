@@ -10,8 +10,17 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.cumulative_weights import quantised_chunks
-from croupier.errors import BadArgument
-from croupier.graphs.graph_checks import LARGEST_NODES, check_aliases, check_offsets, check_rows, node_count, whole
+from croupier.core.plain_array import plain_array
+from croupier.errors import BadArgument, checked_int
+from croupier.graphs.graph_checks import (
+    LARGEST_NODES,
+    check_aliases,
+    check_offsets,
+    check_rows,
+    node_count,
+    whole,
+    whole_times,
+)
 from croupier.kernels.alias import alias_words
 from croupier.kernels.walks import Rows
 
@@ -70,16 +79,19 @@ class Graph:
         offsets = offsets.astype(np.int32 if targets.size < 2**31 else np.int64, copy=False)
         check_rows(offsets, targets, nodes)
         targets = targets.astype(np.int32 if nodes <= LARGEST_NODES else np.int64, copy=False)
-        for name, values, dtype in (("aliases", self.aliases, np.uint64), ("times", self.times, np.int64)):
+        more = {name: getattr(self, name) for name in ("aliases", "times") if getattr(self, name) is not None}
+        more = {name: plain_array(name, values) for name, values in more.items()}
+        for name, dtype in (("aliases", np.uint64), ("times", np.int64)):
+            values = more.get(name)
             if values is not None and (values.shape != targets.shape or values.dtype != dtype):
                 raise BadArgument(
                     name, f"be {np.dtype(dtype)} of shape {targets.shape}", f"{values.dtype} of shape {values.shape}",
                     "let Graph.from_edges make it",
                 )  # fmt: skip
-        if self.aliases is not None:
-            check_aliases(offsets, self.aliases)
+        if "aliases" in more:
+            check_aliases(offsets, more["aliases"])
         hashed = hashlib.blake2b(digest_size=16)
-        arrays = {"offsets": offsets, "targets": targets, "aliases": self.aliases, "times": self.times}
+        arrays = {"offsets": offsets, "targets": targets, "aliases": more.get("aliases"), "times": more.get("times")}
         for name, values in arrays.items():
             kept = None if values is None else _read_only(values)
             object.__setattr__(self, name, kept)
@@ -126,14 +138,17 @@ class Graph:
             Weights that are negative or not finite, or all 0.
         """
         heads, tails = whole("sources", sources), whole("targets", targets)
-        for name, values in (("targets", tails), ("weights", weights), ("times", times)):
-            if values is not None and np.shape(values) != heads.shape:
+        if not isinstance(undirected, bool):
+            raise BadArgument("undirected", "be True or False", undirected, "pass False where edges have a direction")
+        masses = None if weights is None else plain_array("weights", weights)
+        since = None if times is None else whole_times(times)
+        for name, values in (("targets", tails), ("weights", masses), ("times", since)):
+            if values is not None and values.shape != heads.shape:
                 raise BadArgument(
-                    name, f"have one value for each of {heads.size} edges", np.shape(values), "give lists of one length"
+                    name, f"have one value for each of {heads.size} edges", values.shape, "give lists of one length"
                 )
         count = node_count(heads, tails, nodes)
-        units = None if weights is None or not heads.size else _units(np.asarray(weights))
-        since = None if times is None else whole("times", times).astype(np.int64)
+        units = None if masses is None or not heads.size else _units(masses)
         heads, tails = heads.astype(np.int64), tails.astype(np.int64)
         codes = heads * count + tails
         if undirected:
@@ -181,6 +196,7 @@ class Graph:
 
     def neighbours(self, node: int) -> npt.NDArray[Any]:
         """Where the edges of a node lead, ascending."""
+        checked_int("node", node, at_least=0, at_most=self.nodes - 1, fix="pass a node of the graph")
         return self.targets[self.offsets[node] : self.offsets[node + 1]]
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int
 
-__all__ = ["LARGEST_NODES", "check_aliases", "check_offsets", "check_rows", "node_count", "whole"]
+__all__ = ["LARGEST_NODES", "check_aliases", "check_offsets", "check_rows", "node_count", "whole", "whole_times"]
 
 UInt64 = npt.NDArray[np.uint64]
 
@@ -33,12 +34,23 @@ def node_count(heads: npt.NDArray[Any], tails: npt.NDArray[Any], nodes: int | No
 
 def whole(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
     """The values as an array of integers, or the error that names them."""
-    array = np.asarray(values)
+    array = plain_array(name, values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise BadArgument(
             name, "be a list of integers", f"{array.dtype}, shape {array.shape}", "number the nodes from 0"
         )
-    return array if array.size else array.astype(np.int64)
+    return array if array.dtype.kind in "iu" else np.empty(0, np.int64)
+
+
+def whole_times(values: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """Times as int64, or the error that says why they are none."""
+    array = plain_array("times", values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        fix = "give whole numbers in a smaller unit: seconds, say"
+        raise BadArgument("times", "be a list of integers", f"{array.dtype}, shape {array.shape}", fix)
+    if array.dtype.kind == "u" and array.size and array.max() >= 2**63:
+        raise BadArgument("times", "be below 2**63", int(array.max()), "count from a later time")
+    return array.astype(np.int64) if array.size else np.empty(0, np.int64)
 
 
 def check_offsets(offsets: npt.NDArray[Any], edges: int) -> None:

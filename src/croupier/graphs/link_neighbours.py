@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.key import Key
+from croupier.core.key import Key, checked_key
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int
 from croupier.graphs.graph import Graph
+from croupier.graphs.graph_checks import whole_times
 from croupier.kernels.neighbours import most_nodes, sample_neighbours
 
 __all__ = ["LinkNeighbours", "Neighbourhoods"]
@@ -80,7 +82,7 @@ class LinkNeighbours:
     def __post_init__(self) -> None:
         if not isinstance(self.graph, Graph):
             raise BadArgument("graph", "be a Graph", self.graph, "write Graph.from_edges(sources, targets)")
-        if not isinstance(self.fan_outs, Sequence) or not self.fan_outs:
+        if not isinstance(self.fan_outs, Sequence) or isinstance(self.fan_outs, (str, bytes)) or not self.fan_outs:
             raise BadArgument("fan_outs", "have a number for each hop", self.fan_outs, "pass [10, 5], say")
         counts = [
             checked_int(f"fan_outs[{hop}]", count, at_least=1, at_most=2**12, fix="pass how many neighbours to draw")
@@ -117,10 +119,11 @@ class LinkNeighbours:
         BadArgument
             Nodes that the graph has not, lists of different lengths, times where the graph has none.
         """
-        first = _checked("heads", heads, np.shape(heads), self.graph.nodes)
+        checked_key(key)
+        first = _checked("heads", heads, None, self.graph.nodes)
         second = _checked("tails", tails, first.shape, self.graph.nodes)
         names = np.arange(first.size) if ids is None else _checked("ids", ids, first.shape, 2**62)
-        until = names if times is None else _checked("times", times, first.shape, None)
+        until = names if times is None else _checked("times", whole_times(times), first.shape, None)
         if times is not None and self.graph.times is None:
             raise BadArgument(
                 "times", "be left out", "times, for a graph without", "write Graph.from_edges(..., times=)"
@@ -137,9 +140,13 @@ class LinkNeighbours:
         )  # fmt: skip
 
 
-def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...], limit: int | None) -> Int64:
-    array: npt.NDArray[Any] = np.asarray(values)
-    if array.ndim != 1 or array.shape != shape or (array.size and array.dtype.kind not in "iu"):
+def _checked(name: str, values: npt.ArrayLike, shape: tuple[int, ...] | None, limit: int | None) -> Int64:
+    array: npt.NDArray[Any] = plain_array(name, values)
+    if (
+        array.ndim != 1
+        or array.shape != (array.shape if shape is None else shape)
+        or (array.size and array.dtype.kind not in "iu")
+    ):
         raise BadArgument(
             name, "be a list of integers, one a link", f"{array.dtype}, shape {array.shape}", "pass one value a link"
         )

@@ -8,7 +8,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int
+from croupier.graphs.graph_checks import whole
 
 __all__ = ["Partition"]
 
@@ -22,7 +24,7 @@ class Partition:
     Parameters
     ----------
     part_of : int32 array of shape (nodes,)
-        From 0 to below ``parts``.
+        From 0 to below ``parts``. Other integers are converted.
     parts : int
 
     Examples
@@ -37,11 +39,13 @@ class Partition:
 
     def __post_init__(self) -> None:
         checked_int("parts", self.parts, at_least=1, at_most=2**20, fix="pass a small multiple of the workers")
-        if self.part_of.size and (self.part_of.min() < 0 or self.part_of.max() >= self.parts):
+        part_of = whole("part_of", self.part_of)
+        if part_of.size and (part_of.min() < 0 or part_of.max() >= self.parts):
             raise BadArgument(
-                "part_of", f"be from 0 to {self.parts - 1}", f"{self.part_of.min()} to {self.part_of.max()}",
+                "part_of", f"be from 0 to {self.parts - 1}", f"{part_of.min()} to {part_of.max()}",
                 "let Partition.by_weight choose",
             )  # fmt: skip
+        object.__setattr__(self, "part_of", part_of.astype(np.int32, copy=False))
 
     @classmethod
     def by_weight(cls, weights: npt.ArrayLike, parts: int) -> Self:
@@ -68,22 +72,29 @@ class Partition:
 
     def sums(self, weights: npt.ArrayLike) -> npt.NDArray[Any]:
         """The weight of each part, shape (parts,)."""
-        values = np.asarray(weights)
+        values = _weights(weights)
+        if values.size != self.part_of.size:
+            raise BadArgument("weights", f"be those of {self.part_of.size} nodes", values.size, "pass graph.degrees")
         sums = np.zeros(self.parts, np.int64 if values.dtype.kind in "iu" else np.float64)
         np.add.at(sums, self.part_of, values)
         return sums
 
     def members(self, part: int) -> Int64:
         """The nodes of a part, ascending."""
+        checked_int("part", part, at_least=0, at_most=self.parts - 1, fix="pass one of the parts")
         return np.flatnonzero(self.part_of == part)
 
 
 def _weights(weights: npt.ArrayLike) -> npt.NDArray[Any]:
-    values = np.asarray(weights)
+    values = plain_array("weights", weights)
     if values.ndim != 1 or not values.size or values.dtype.kind not in "iuf":
         raise BadArgument(
             "weights", "be one number a node", f"{values.dtype}, shape {values.shape}", "pass graph.degrees"
         )
     if not (values.min() >= 0 and values.max() < np.inf):
         raise BadArgument("weights", "be finite and >= 0", values.min(), "pass graph.degrees")
-    return values.astype(np.int64) if values.dtype.kind in "iu" else values
+    if values.dtype.kind == "f":
+        return values
+    if values.max() >= 2**63 // values.size:
+        raise BadArgument("weights", "sum to less than 2**63", values.max(), "pass graph.degrees")
+    return values.astype(np.int64)

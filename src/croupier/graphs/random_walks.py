@@ -80,6 +80,7 @@ class RandomWalks:
                 raise BadArgument(
                     name, "be from 1/1024 to 1024", value, "beyond that, steps of its kind are as good as forbidden"
                 )
+            object.__setattr__(self, name, value)  # a float, of which a fraction can be made
 
     @property
     def prepared_per_epoch(self) -> bool:

@@ -76,6 +76,8 @@ class WalkPairs:
         """Check that the columns can be added; derives nothing."""
         for name in ("head", "tail"):
             check_free(table, name, self.name)
+        if self.walk in table.categories:
+            raise BadTable(self.walk, "hold walks", "strings, which are categories", "number the nodes from 0")
         return {}
 
     def plan(self, batches: Batches, context: Context) -> Batches:

@@ -6,6 +6,8 @@ have; the few that pass are summed anew, exactly, and merged into the row's list
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,20 @@ Float32 = npt.NDArray[np.float32]
 BLOCK = 64
 FEW = 8
 """So many are put in one by one; more are sorted and merged."""
+
+
+def insert(scores: Any, items: Any, score: Any, item: Any) -> None:
+    """Put an item into a descending row, whose last falls out: a helper of kernels.
+
+    Of equal scores the older one stays ahead: its item has the lower number.
+    """
+    place = scores.size - 1
+    if score <= scores[place]:
+        return
+    while place > 0 and scores[place - 1] < score:
+        scores[place], items[place] = scores[place - 1], items[place - 1]
+        place -= 1
+    scores[place], items[place] = score, item
 
 
 def _keep_loop(
@@ -67,15 +83,7 @@ def _keep_loop(
                     new += 1
         if new <= FEW:
             for one in range(new):
-                score = new_scores[one]
-                place = count - 1
-                # Of equal scores the older one stays ahead: its item has the lower number.
-                if score <= scores[row, place]:
-                    continue
-                while place > 0 and scores[row, place - 1] < score:
-                    scores[row, place], items[row, place] = scores[row, place - 1], items[row, place - 1]
-                    place -= 1
-                scores[row, place], items[row, place] = score, first + columns[one]
+                insert(scores[row], items[row], new_scores[one], first + columns[one])
             continue
         order = np.argsort(-new_scores[:new], kind="mergesort")
         old_scores[:] = scores[row]

@@ -76,7 +76,7 @@ def _second_loop(
                     slot = point >> _HALF
                     edge[j] = begin + np.int64(slot) if slot < degree else -1
                     fraction[j] = point & _LOW32 if degree > np.uint64(1) else np.uint64(0)  # nowhere else to go
-                    if aliases.size > 0:
+                    if aliases.size > 0 and degree > np.uint64(1):
                         edge[j] = begin + np.int64(slot_of(aliases[edge[j]], slot, point & _LOW32))
                         fraction[j] = mixed(keys[i] + (turn + _OTHER) * GOLDEN) >> _HALF
                 kept = 0
@@ -128,7 +128,7 @@ def _second_numpy(
                 node = np.where(goes_back, before, node)
                 near = _have_edges(offsets, targets, before, node)
                 chance = chances[np.where(node == before, 0, np.where(near, 1, 2))]
-                fraction = other if aliases.size else np.where(degree > np.uint64(1), point & _LOW32, np.uint64(0))
+                fraction = np.where(degree > np.uint64(1), other if aliases.size else point & _LOW32, np.uint64(0))
                 back = _have_edges(offsets, targets, walks[rows, step - 1], before)
                 is_taken = np.where(goes_back, back, fraction < chance)
             walks[rows[is_taken], step] = node[is_taken]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64
 from croupier.core.facts import check_free
 from croupier.core.table import Table
+from croupier.errors import BadArgument
 
 __all__ = ["COLUMNS", "Negatives", "append_negatives", "check_negatives_free"]
 
@@ -47,7 +49,7 @@ def append_negatives(batches: Batches, found: Negatives) -> Batches:
     ``negative_score`` (float32), ``negative_log_q`` (float64), ``negative_weight`` (float32: 0 for item -1) and
     ``negative_version`` (int32), each of shape (n, all of them).
     """
-    shape, missing = found.items.shape, found.items < 0
+    shape, missing = _checked(found, batches.indices.size), found.items < 0
     source = 1 + int(batches.columns["negative_source"].max(initial=-1)) if "negatives" in batches.columns else 0
     scores = np.full(shape, np.nan, np.float32) if found.scores is None else found.scores.astype(np.float32)
     weights = np.ones(shape, np.float32) if found.weights is None else found.weights.astype(np.float32)
@@ -70,3 +72,15 @@ def check_negatives_free(table: Table, stage: str) -> None:
     """Refuse a table with a column of one of these names."""
     for name in COLUMNS:
         check_free(table, name, stage)
+
+
+def _checked(found: Negatives, rows: int) -> tuple[int, ...]:
+    shape: tuple[int, ...] = getattr(found.items, "shape", ())
+    if len(shape) != 2 or shape[0] != rows or found.items.dtype != np.int64:
+        raise BadArgument("items", f"be int64 of shape ({rows}, k)", found.items, "give each row as many, -1 for none")
+    more: dict[str, Any] = {"log_q": found.log_q, "scores": found.scores, "weights": found.weights}
+    for argument, values in more.items():
+        is_left_out = values is None and argument != "log_q"
+        if not is_left_out and (getattr(values, "shape", None) != shape or np.asarray(values).dtype.kind != "f"):
+            raise BadArgument(argument, f"be floats of shape {shape}, as items", values, "give one an item")
+    return shape

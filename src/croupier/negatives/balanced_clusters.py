@@ -10,17 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.core.key import Key
+from croupier.core.key import Key, checked_key
+from croupier.core.plain_array import plain_array
 from croupier.core.progress import with_progress
 from croupier.core.saved_arrays import SavedArrays
 from croupier.errors import BadArgument, checked_int
 from croupier.kernels.mixing import draws_below
+from croupier.negatives.numbering import whole_ids
 
 __all__ = ["KIND", "Clusters", "balanced_clusters"]
 
 Floats = npt.NDArray[np.floating]
 KIND = "clusters"
 CHUNK_ROWS = 2**16
+LONGEST = 1e15
+"""Products of the differences of longer rows may not fit a float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,12 @@ class Clusters:
     offsets: Int64
 
     def __post_init__(self) -> None:
-        counted = np.bincount(self.members, minlength=self.members.size) if self.members.size else np.zeros(1)
+        for name in ("members", "offsets"):
+            object.__setattr__(self, name, whole_ids(name, getattr(self, name)))
+        is_there = np.zeros(self.members.size, dtype=np.bool_)
+        is_there[self.members[self.members < self.members.size]] = True
         starts_well = self.offsets.size > 1 and self.offsets[0] == 0 and self.offsets[-1] == self.members.size
-        if not starts_well or np.any(np.diff(self.offsets) <= 0) or not bool(np.all(counted == 1)):
+        if not starts_well or np.any(np.diff(self.offsets) <= 0) or not bool(is_there.all()):
             raise BadArgument(
                 "members", "hold each row once, in clusters that are not empty", self.members, "mend them"
             )
@@ -56,6 +63,15 @@ class Clusters:
         numbers = np.empty(self.members.size, dtype=np.int64)
         numbers[self.members] = np.repeat(np.arange(self.offsets.size - 1), np.diff(self.offsets))
         return numbers
+
+    def with_rows(self, rows: int) -> Clusters:
+        """With every further row of a table that has grown to so many a cluster of its own."""
+        known = self.members.size
+        checked_int("rows", rows, at_least=known, fix="make clusters of fewer rows anew")
+        if rows == known:
+            return self
+        further = np.arange(known, rows, dtype=np.int64)
+        return Clusters(np.append(self.members, further), np.append(self.offsets, further + 1))
 
     def save(self, folder: str | os.PathLike[str]) -> str:
         """Write them into a new folder; returns their checksum."""
@@ -102,13 +118,18 @@ def balanced_clusters(embeddings: Floats, cluster_size: int, *, key: Key, rounds
     """
     checked_int("cluster_size", cluster_size, at_least=1, fix="pass the number of rows that belong together")
     checked_int("rounds", rounds, at_least=1, fix="pass 8, say")
-    points = np.asarray(embeddings)
-    if points.ndim != 2 or points.dtype.kind != "f" or points.shape[0] == 0:
+    checked_key(key)
+    points = plain_array("embeddings", embeddings)
+    if points.ndim != 2 or points.dtype.kind != "f" or 0 in points.shape:
         what = f"dtype {points.dtype} of shape {points.shape}"
         raise BadArgument("embeddings", "be floats of shape (rows, d)", what, "pass one vector a row")
     for begin in range(0, points.shape[0], CHUNK_ROWS):
-        if not bool(np.isfinite(points[begin : begin + CHUNK_ROWS]).all()):
+        chunk = points[begin : begin + CHUNK_ROWS]
+        if not bool(np.isfinite(chunk).all()):
             raise BadArgument("embeddings", "be finite", f"NaN or inf from row {begin} on", "mend them")
+        largest = max(float(chunk.max()), -float(chunk.min()))
+        if largest * points.shape[1] ** 0.5 > LONGEST:
+            raise BadArgument("embeddings", f"have lengths below {LONGEST:g}", largest, "divide them by their largest")
     members, offsets = np.arange(points.shape[0], dtype=np.int64), np.array([0, points.shape[0]], dtype=np.int64)
     levels = max(0, int(np.ceil(np.log2(points.shape[0] / cluster_size))))
     for level in with_progress(range(levels), levels, "halving clusters"):

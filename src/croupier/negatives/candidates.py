@@ -10,10 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, BadTable, checked_int, checked_positive
 from croupier.kernels.elementary import power
 
 __all__ = ["Before", "Candidates", "SameGroup"]
+
+LARGEST_BITS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Before:
     times: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
+        _check_column(self.column)
         object.__setattr__(self, "times", _numbers("times", self.times))
 
 
@@ -51,6 +55,7 @@ class SameGroup:
     groups: npt.NDArray[Any]
 
     def __post_init__(self) -> None:
+        _check_column(self.column)
         groups = _numbers("groups", self.groups)
         if groups.dtype.kind not in "biu":
             raise BadArgument("groups", "hold whole numbers", f"dtype {groups.dtype}", "number the groups")
@@ -113,12 +118,15 @@ class Candidates:
         Source: exponent 3/4 as in Mikolov and others, "Distributed representations of words and phrases and their
         compositionality", 2013, section 2.2.
         """
-        checked_positive("exponent", exponent, fix="pass 0.75, or 1 for popularity itself")
+        above = checked_positive("exponent", exponent, fix="pass 0.75, or 1 for popularity itself")
         times = _numbers("counts", counts).astype(np.float64)
         if not bool(np.all(times >= 0)) or not bool(np.any(times > 0)):
             raise BadArgument("counts", "be >= 0 and not all 0", times, "count each item in the training data")
         weights = np.zeros(times.size)
-        weights[times > 0] = power(times[times > 0], exponent)
+        if above * np.log2(max(2.0, times.max())) >= LARGEST_BITS:
+            what = f"{exponent} for {times.max():g}"
+            raise BadArgument("exponent", f"keep every weight below 2**{LARGEST_BITS}", what, "pass 0.75, or 1")
+        weights[times > 0] = power(times[times > 0], above)
         return cls(times.size, weights, before, same_group)
 
     @property
@@ -185,8 +193,13 @@ class Arranged:
         return begin, end
 
 
+def _check_column(column: object) -> None:
+    if not isinstance(column, str):
+        raise BadArgument("column", "be a column's name", column, 'pass "time", say')
+
+
 def _numbers(argument: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
-    numbers = np.asarray(values)
+    numbers = plain_array(argument, values)
     if numbers.ndim != 1 or numbers.size == 0 or numbers.dtype.kind not in "biuf":
         what = f"dtype {numbers.dtype} of shape {numbers.shape}"
         raise BadArgument(argument, "hold one number an item", what, "pass a list of numbers")
@@ -201,7 +214,7 @@ def _widened(argument: str, numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if numbers.dtype.kind == "f":
         return numbers.astype(np.float64)
     if numbers.dtype.kind == "u" and numbers.size and int(numbers.max()) >= 2**63:
-        raise BadArgument(argument, "be below 2**63", int(numbers.max()), "count from a later time, or in larger units")
+        raise BadArgument(argument, "be below 2**63", int(numbers.max()), "give them in a larger unit")
     return numbers.astype(np.int64)
 
 

@@ -6,27 +6,25 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
-from croupier.core.facts import gathered
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail, Whole
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds, checked_int
-from croupier.kernels.conflict_free import deal_conflict_free
-from croupier.kernels.conflicts import Conflicts, conflicts_among, largest_clique
+from croupier.kernels.cliques import least_batches
+from croupier.kernels.conflicts import Conflicts
 from croupier.kernels.grouping import group_rows
-from croupier.negatives.known_positives import KnownPositives
+from croupier.negatives.conflict_rows import ConflictRows, prepare_rows
+from croupier.negatives.dealing_apart import deal_apart, parts_for_memory
 from croupier.negatives.pairs import Pairs
 
 __all__ = ["ConflictFree"]
 
 WINDOW_BATCHES = 1024
-"""Rows are dealt to so many batches at a time, or to what a frequent query or item needs: this bounds the memory."""
-GROWTH = 64
+"""Rows are dealt to so many batches at a time, or to what a frequent query or item needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +44,17 @@ class ConflictFree:
         Apart in the whole step, as losses need that gather the other ranks' items: then the lanes must be a multiple of
         the world size. ``False``: on each rank alone, any world size.
     tail : Tail
-        The end of an epoch. ``DROP`` also leaves out what conflicts leave no room for; otherwise there are more,
-        smaller batches, all of about one size.
+        The end of an epoch. ``DROP`` also leaves out what conflicts leave no room for. Otherwise there are more batches
+        where conflicts ask for it: as few as are found, so some are full and some nearly empty if a query or an item is
+        very frequent; as alike as conflicts allow; and none with fewer ids than there are lanes.
 
     Ids are dealt apart within a segment, or within an incoming batch; raise ``chain(..., segment_ids=)`` where some
-    query or item comes more often in a segment than that has batches. Ids stay near their place in the order.
+    query or item comes more often in a segment than that has batches. Ids stay near their place in the order. Query and
+    item may be columns that travel with the ids: each such pair is a positive of the rows it is dealt with.
 
     Guarantees: no two rows of a batch (of a step) conflict; every id is dealt once, unless ``Tail.DROP`` leaves it out,
-    in the ledger; exact length; time linear in the rows and in the known positives of their queries and items. How many
-    batches there must be at least: :meth:`least_batches`.
+    in the ledger; exact length; time linear in the rows and in the known positives of their queries, however frequent
+    some are; bits of 256 MB at most. How many batches there must be at least: :meth:`least_batches`.
 
     Raises
     ------
@@ -81,9 +81,14 @@ class ConflictFree:
     name: str = "conflict_free"
 
     def __post_init__(self) -> None:
-        checked_int("batch_size", self.batch_size, at_least=2, fix="pass the number of ids in a batch")
+        size = checked_int("batch_size", self.batch_size, at_least=2, fix="pass the number of ids in a batch")
+        object.__setattr__(self, "batch_size", size)
         if not isinstance(self.pairs, Pairs):
             raise BadArgument("pairs", "be Pairs", self.pairs, 'pass Pairs("user", "item")')
+        if self.also is not None and not isinstance(self.also, str):
+            raise BadArgument("also", "be a column's name, or None", self.also, 'pass "negatives", say')
+        if not isinstance(self.over_ranks, bool):
+            raise BadArgument("over_ranks", "be True or False", self.over_ranks, "pass True for a loss over all ranks")
         if not isinstance(self.tail, Tail):
             raise BadArgument("tail", "be a Tail", self.tail, "pass Tail.SHORT, Tail.CARRY or Tail.DROP")
 
@@ -98,26 +103,27 @@ class ConflictFree:
         return False
 
     def prepare(self, table: Table, key: Key, epoch: int) -> Prepared:
-        """The known positives, by query and by item; and the same of those rows alone that may conflict at all."""
-        known = self.pairs.known_in(table)
-        askers = known.transposed()
-        return {"known": known, "askers": askers, **_where_shared(table, self.pairs, known, askers)}
+        """The known positives, by query; and the same of those rows alone that may conflict at all."""
+        return prepare_rows(table, self.pairs, self.also)
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Deal the ids of each incoming batch apart."""
         lanes = context.lanes if self.over_ranks else 1
-        window = WINDOW_BATCHES * self.batch_size * lanes
-        rows = _Rows.of(batches, context, self)
+        rows = ConflictRows.of(batches, context, self.pairs, self.also)
         order: list[Int64] = []
         sizes: list[Int64] = []
         left_out = 0
-        for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
-            # No window is less than half full, so none is too small for the lanes where there are rows enough.
-            windows = max(1, round((end - begin) / window))
-            cuts = begin + np.arange(windows + 1) * window
-            cuts[-1] = end
-            for low, high in pairwise(cuts.tolist()):
-                ordered, own_sizes = self._dealt_apart(rows.conflicts(low, high), lanes, rows.is_single)
+        for begin, end in pairwise(batches.offsets.tolist()):
+            windows = _windows(begin, end, WINDOW_BATCHES * self.batch_size * lanes)
+            while windows:
+                low, high = windows.pop()
+                conflicts = rows.conflicts(low, high)
+                steps = self._least_steps(conflicts, lanes)
+                parts = parts_for_memory(steps, conflicts.counts.size)
+                if parts > 1:
+                    windows += _windows(low, high, self._whole_steps((high - low) // parts, lanes))
+                    continue
+                ordered, own_sizes = self._dealt_apart(conflicts, steps, lanes)
                 order.append(low + ordered)
                 sizes.append(own_sizes)
                 left_out += high - low - ordered.size
@@ -134,121 +140,38 @@ class ConflictFree:
         step, under Lockstep on several ranks). Finding the least number exactly is NP-hard.
         """
         context = Context(table, Key(0), prepared=self.prepare(table, Key(0), 0))
-        rows = _Rows.of(Batches.of(np.arange(table.size)), context, self)
+        rows = ConflictRows.of(Batches.of(np.arange(table.size)), context, self.pairs, self.also)
         lanes = world_size if self.over_ranks else 1
-        by_conflicts = lanes * largest_clique(rows.conflicts(0, table.size)) if rows.is_single else 1
-        return max(-(-table.size // self.batch_size), by_conflicts)
+        by_conflicts = least_batches(rows.conflicts(0, table.size), self.batch_size * lanes)
+        return max(-(-table.size // self.batch_size), lanes * by_conflicts)
 
-    def _dealt_apart(self, conflicts: Conflicts, lanes: int, is_single: bool) -> tuple[Int64, Int64]:
+    def _whole_steps(self, rows: int, lanes: int) -> int:
+        return max(1, rows - rows % (self.batch_size * lanes) if rows > self.batch_size * lanes else rows)
+
+    def _least_steps(self, conflicts: Conflicts, lanes: int) -> int:
+        capacity = self.batch_size * lanes
+        fewest = -(-conflicts.queries.size // capacity)
+        return fewest if self.tail is Tail.DROP else max(fewest, least_batches(conflicts, capacity))
+
+    def _dealt_apart(self, conflicts: Conflicts, steps: int, lanes: int) -> tuple[Int64, Int64]:
         """The rows in order of their batch, and how many each batch has."""
-        count, capacity = conflicts.queries.size, self.batch_size * lanes
-        steps = fewest = -(-count // capacity)
-        if self.tail is not Tail.DROP and is_single:
-            steps = max(steps, largest_clique(conflicts))
-        dealt = _dealt(conflicts, _sizes(count, steps, capacity, lanes))
-        while self.tail is not Tail.DROP and bool((dealt < 0).any()):
-            steps += max(1, (steps - fewest) // GROWTH)
-            dealt = _dealt(conflicts, _sizes(count, steps, capacity, lanes))
-        sizes = np.bincount(dealt[dealt >= 0], minlength=steps)
-        if self.tail is Tail.DROP:
+        leaves_out = self.tail is Tail.DROP
+        dealt, sizes = deal_apart(conflicts, steps, self.batch_size * lanes, lanes, leaves_out=leaves_out)
+        if leaves_out:
             dealt = np.where((dealt >= 0) & (sizes[dealt] >= lanes), dealt, -1)
         elif int(sizes.min()) < lanes:
             raise TooFewIds(
-                f"conflicts leave {int(sizes.min())} ids to a step of {lanes} ranks: {count} ids need {steps} steps;"
-                f" choose ConflictFree(tail=Tail.DROP), over_ranks=False, or larger segments"
+                f"conflicts leave {int(sizes.min())} ids to a step of {lanes} ranks: {dealt.size} ids need {sizes.size}"
+                f" steps; choose ConflictFree(tail=Tail.DROP), over_ranks=False, or larger segments"
             )
         kept = np.flatnonzero(dealt >= 0)
-        rows, offsets = group_rows(dealt[kept], steps)
+        rows, offsets = group_rows(dealt[kept], sizes.size)
         whole, rest = np.divmod(np.diff(offsets), lanes)
         return kept[rows], (whole[:, None] + (np.arange(lanes) < rest[:, None])).ravel()
 
 
-def _where_shared(table: Table, pairs: Pairs, known: KnownPositives, askers: KnownPositives) -> Prepared:
-    """Numbers of query and item of each row, -1 where no other pair has either; and who is right for whom among them.
-
-    A row that alone has its query and its item conflicts with none, unless it is dealt twice.
-    """
-    has_one = known.counts == 1
-    is_shared = np.append(~has_one, np.zeros(1, np.bool_))
-    is_shared[:-1][has_one] = askers.counts[known.positives[known.offsets[:-1][has_one]]] > 1
-    own = known.queries.numbers(table.column(pairs.query).astype(np.int64))
-    is_shared[:-1] |= np.bincount(own, minlength=known.queries.count) > 1  # one pair may have several rows
-    queries, items = known.pairs
-    number = known.queries.numbers(queries)
-    small = KnownPositives.of(queries[is_shared[number]], items[is_shared[number]])
-    rows = np.flatnonzero(is_shared[own])
-    found = np.full((2, table.size), -1, dtype=np.int32)
-    found[0, rows] = small.queries.numbers(table.column(pairs.query)[rows].astype(np.int64))
-    found[1, rows] = small.items.numbers(table.column(pairs.item)[rows].astype(np.int64))
-    back = small.transposed()
-    lists = [(one.offsets.astype(np.int32), one.positives.astype(np.int32)) for one in (small, back)]
-    return {"shared_queries": found[0], "shared_items": found[1], "shared": small, "lists": tuple(lists)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Numbers of the query and the items of each row of some batches, and the lists of what is right for what."""
-
-    queries: npt.NDArray[np.signedinteger]
-    items: npt.NDArray[np.signedinteger]
-    positives: tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.signedinteger]]
-    askers: tuple[npt.NDArray[np.signedinteger], npt.NDArray[np.signedinteger]]
-
-    @classmethod
-    def of(cls, batches: Batches, context: Context, stage: ConflictFree) -> _Rows:
-        prepared, ids = context.prepared, batches.indices
-        travelling = {stage.pairs.query, stage.pairs.item} & set(batches.columns)
-        is_dealt = np.zeros(context.table.size, dtype=np.bool_)
-        is_dealt[ids] = True
-        if stage.also is None and not travelling and np.count_nonzero(is_dealt) == ids.size:
-            queries, items = np.take(prepared["shared_queries"], ids), np.take(prepared["shared_items"], ids)
-            return cls(queries, items[:, None], *prepared["lists"])
-        known: KnownPositives = prepared["known"]
-        queries = known.queries.numbers(gathered(batches, context.table, stage.pairs.query).astype(np.int64))
-        items = known.items.numbers(gathered(batches, context.table, stage.pairs.item).astype(np.int64))[:, None]
-        if stage.also is not None:
-            further = gathered(batches, context.table, stage.also).astype(np.int64)
-            items = np.concatenate([items, known.items.numbers(further.reshape(len(further), -1))], axis=1)
-        askers: KnownPositives = prepared["askers"]
-        return cls(queries, items, (known.offsets, known.positives), (askers.offsets, askers.positives))
-
-    @property
-    def is_single(self) -> bool:
-        return self.items.shape[1] == 1
-
-    def conflicts(self, low: int, high: int) -> Conflicts:
-        rows = np.flatnonzero((self.queries[low:high] >= 0) | (self.items[low:high] >= 0).any(axis=1))
-        found = conflicts_among(self.queries[low + rows], self.items[low + rows], self.positives, self.askers)
-        queries = np.full(high - low, -1, dtype=np.int32)
-        items = np.full((high - low, self.items.shape[1]), -1, dtype=np.int32)
-        queries[rows], items[rows] = found.queries, found.items
-        return found._replace(queries=queries, items=items)
-
-
-def _sizes(count: int, steps: int, capacity: int, lanes: int) -> Int64:
-    """Full steps and one with the rest; steps of about one size where there are more, or the rest is too small."""
-    full, rest = divmod(count, capacity)
-    if full + (rest > 0) == steps and (rest == 0 or rest >= lanes):
-        return np.array([capacity] * full + [rest] * (rest > 0), dtype=np.int64)
-    whole, rest = divmod(count, steps)
-    return whole + (np.arange(steps) < rest).astype(np.int64)
-
-
-def _dealt(conflicts: Conflicts, wanted: Int64) -> Int64:
-    """The step of each row, -1 for one that found no room."""
-    numbers = (conflicts.queries, *conflicts.items.T)
-    conflicting = np.flatnonzero(np.logical_or.reduce([column >= 0 for column in numbers]))
-    octaves = np.append(np.frexp(conflicts.counts.astype(np.float64))[1], 0).astype(np.int8)
-    frequency = np.maximum.reduce([octaves[column[conflicting]] for column in numbers])
-    # Twice as frequent goes first; among equals the order stays.
-    turn = np.argsort(-frequency, kind="stable")
-    dealt = deal_conflict_free(
-        conflicting[turn], conflicts.queries, conflicts.items, (conflicts.offsets, conflicts.others),
-        wanted.size, int(wanted.max(initial=1)),
-    )  # fmt: skip
-    sizes = np.bincount(dealt[dealt >= 0], minlength=wanted.size)
-    free = np.ones(dealt.size, dtype=np.bool_)
-    free[conflicting] = False
-    places = np.repeat(np.arange(wanted.size), np.maximum(wanted - sizes, 0))
-    dealt[free] = places[: int(free.sum())]
-    return dealt
+def _windows(low: int, high: int, rows: int) -> list[tuple[int, int]]:
+    """About so many rows each, the last one first; none has less than half, so none is too small for the lanes."""
+    cuts = low + np.arange(max(1, round((high - low) / rows)) + 1) * rows
+    cuts[-1] = high
+    return list(pairwise(cuts.tolist()))[::-1] if high > low else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping, Set
 
 import numpy as np
 
@@ -26,15 +26,25 @@ def content_ids(*columns: Iterable[Hashable]) -> tuple[Int64, ...]:
     tuple of int64 arrays
         One for each column.
 
+    Raises
+    ------
+    BadArgument
+        One text instead of a list, or contents that cannot be hashed.
+
     Examples
     --------
     >>> anchors, positives = content_ids(["a", "b", "a"], ["b", "c", "c"])
     >>> anchors.tolist(), positives.tolist()
     ([0, 1, 0], [1, 2, 2])
     """
-    if any(isinstance(column, (str, bytes)) for column in columns) or not columns:
+    if any(isinstance(column, (str, bytes, Set, Mapping)) for column in columns) or not columns:
         raise BadArgument("columns", "be lists of contents", columns, 'pass content_ids(["a", "b"]), not one text')
     numbers: dict[Hashable, int] = {}
-    return tuple(
-        np.fromiter((numbers.setdefault(content, len(numbers)) for content in column), np.int64) for column in columns
-    )
+    try:
+        return tuple(
+            np.fromiter((numbers.setdefault(one, len(numbers)) for one in column), np.int64) for column in columns
+        )
+    except TypeError as error:
+        raise BadArgument(
+            "columns", "be lists of texts, bytes or other hashable contents", str(error), "pass lists of texts"
+        ) from None

@@ -80,6 +80,10 @@ class CorruptedTriples:
         """A sampler for each side: known tails of (head, relation), known heads of (tail, relation)."""
         for column in COLUMNS:
             check_free(table, column, self.name)
+        for column in self.columns:
+            if column in table.categories:
+                fix = "number heads and tails alike: content_ids(heads, tails) does"
+                raise BadTable(column, "hold whole numbers", "strings, which are categories of their own", fix)
         triples = np.stack([whole_ids(name, table.column(name)) for name in self.columns], axis=1)
         if self.known is not None:
             triples = np.concatenate([triples, self.known])

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int
+from croupier.negatives.numbering import whole_ids
 
 __all__ = ["EmbeddingBank"]
 
@@ -46,7 +48,12 @@ class EmbeddingBank:
             checked_int("rows", rows, at_least=1, fix="pass table.size"),
             checked_int("dimension", dimension, at_least=1, fix="pass the length of an embedding"),
         )
-        kind = np.dtype(dtype)
+        try:
+            kind = np.dtype(dtype)
+        except TypeError:
+            raise BadArgument("dtype", "be float16 or float32", dtype, "choose float16 for half the memory") from None
+        if path is not None and not isinstance(path, (str, os.PathLike)):
+            raise BadArgument("path", "be a path, or None", path, 'pass "embeddings.bin", say')
         if kind.str[1:] not in ("f2", "f4"):
             raise BadArgument("dtype", "be float16 or float32", kind, "choose float16 for half the memory")
         self.embeddings: npt.NDArray[Any]
@@ -72,11 +79,31 @@ class EmbeddingBank:
         return np.any(self.embeddings != 0, axis=1)
 
     def report(self, ids: npt.ArrayLike, embeddings: npt.ArrayLike) -> None:
-        """Keep these vectors (detached, on the host): ``bank.report(loader.deal.ids, vectors.detach().cpu())``."""
-        rows, vectors = np.asarray(ids), np.asarray(embeddings)
+        """Keep these vectors (detached, on the host): ``bank.report(loader.deal.ids, vectors.detach().cpu())``.
+
+        Raises
+        ------
+        BadArgument
+            Ids that are no rows, vectors of another shape, numbers that are not finite or too large for the bank's
+            dtype: float16 ends at 65504. Nothing is kept then.
+        """
+        rows, vectors = whole_ids("ids", ids), plain_array("embeddings", embeddings)
+        count = len(self.embeddings)
+        if rows.size and int(rows.max()) >= count:
+            raise BadArgument("ids", f"be rows from 0 to {count - 1}", int(rows.max()), "report the ids of a deal")
         if vectors.shape != (rows.size, self.embeddings.shape[1]):
             wanted = f"be of shape ({rows.size}, {self.embeddings.shape[1]})"
             raise BadArgument("embeddings", wanted, vectors.shape, "report one vector for each id of the deal")
-        if rows.size and not bool(np.isfinite(vectors).all()):
+        if vectors.size and vectors.dtype.kind not in "iuf":
+            raise BadArgument("embeddings", "be numbers", f"dtype {vectors.dtype}", "report what the model computed")
+        if not bool(np.isfinite(vectors).all()):
             raise BadArgument("embeddings", "be finite", "NaN or inf", "skip the report of a step that overflowed")
-        self.embeddings[rows] = vectors
+        with np.errstate(over="ignore"):
+            kept = vectors.astype(self.embeddings.dtype)
+        if not bool(np.isfinite(kept).all()):
+            most, fix = (
+                f"fit {kept.dtype}, up to {np.finfo(kept.dtype).max:g}",
+                "normalise them, or pass dtype=np.float32",
+            )
+            raise BadArgument("embeddings", most, float(np.abs(vectors).max()), fix)
+        self.embeddings[rows] = kept

@@ -48,8 +48,10 @@ def checked_embeddings(argument: str, vectors: npt.NDArray[Any]) -> Lengths:
         With the number of the first bad row.
     """
     kind = getattr(vectors, "dtype", None)
-    if not isinstance(vectors, np.ndarray) or vectors.ndim != 2 or kind not in (np.float32, np.float16):
-        what = f"{type(vectors).__name__} of dtype {kind}, shape {np.shape(vectors)}"
+    is_array = isinstance(vectors, np.ndarray) and not np.ma.isMaskedArray(vectors)
+    if not is_array or vectors.ndim != 2 or kind not in (np.float32, np.float16):
+        kind_of = type(vectors).__name__
+        what = f"{kind_of} of dtype {kind}, shape {vectors.shape}" if is_array else f"a {kind_of}"
         raise BadArgument(argument, "be a 2-D float32 or float16 array, or one mapped from a file", what, "convert it")
     if 0 in vectors.shape:
         raise BadArgument(argument, "have at least one row and one number a row", f"shape {vectors.shape}", "fill it")

@@ -68,8 +68,10 @@ class IVFIndex:
     probes: int
 
     def __post_init__(self) -> None:
-        checked_int("lists", self.lists, at_least=1, fix="pass about the square root of the number of items")
-        checked_int("probes", self.probes, at_least=1, at_most=self.lists, fix="pass at most lists; more find more")
+        lists = checked_int("lists", self.lists, at_least=1, fix="pass about the square root of the number of items")
+        probes = checked_int("probes", self.probes, at_least=1, at_most=lists, fix="pass at most lists; more find more")
+        for name, value in (("lists", lists), ("probes", probes)):
+            object.__setattr__(self, name, value)  # faiss takes Python's integers alone
 
     def over(self, corpus: npt.NDArray[Any]) -> _Over:
         """Train on an even sample of the items, and sort all of them in."""
@@ -137,5 +139,5 @@ def faiss() -> Any:
 
 
 def _width(corpus: npt.NDArray[Any]) -> int:
-    checked_embeddings("corpus", corpus[:1])
+    checked_embeddings("corpus", corpus[:1] if isinstance(corpus, np.ndarray) and corpus.ndim else corpus)
     return corpus.shape[1]

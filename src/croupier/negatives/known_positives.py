@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_int
 from croupier.kernels.excluding import count_at_most
 from croupier.kernels.grouping import group_rows
 from croupier.kernels.intersecting import pairs_in_lists
@@ -45,6 +45,22 @@ class KnownPositives:
     items: Numbering
     offsets: Int64
     positives: Int64
+
+    def __post_init__(self) -> None:
+        for argument, numbering in (("queries", self.queries), ("items", self.items)):
+            if not isinstance(numbering, Numbering):
+                raise BadArgument(argument, "be a Numbering", numbering, "write KnownPositives.of(queries, items)")
+        for argument, values in (("offsets", self.offsets), ("positives", self.positives)):
+            if not isinstance(values, np.ndarray) or values.ndim != 1 or values.dtype != np.int64:
+                raise BadArgument(argument, "be a 1-D int64 array", values, "write KnownPositives.of(queries, items)")
+        ends = (self.offsets.size, *self.offsets[[0, -1]].tolist()) if self.offsets.size else (0,)
+        does_fall = bool((self.offsets[1:] < self.offsets[:-1]).any())
+        if ends != (self.queries.count + 1, 0, self.positives.size) or does_fall:
+            wanted = f"begin {self.queries.count} lists, from 0 to {self.positives.size}"
+            raise BadArgument("offsets", wanted, self.offsets, "write KnownPositives.of(queries, items)")
+        if self.positives.min(initial=0) < 0 or self.positives.max(initial=-1) >= self.items.count:
+            rule = f"be numbers of items, below {self.items.count}"
+            raise BadArgument("positives", rule, self.positives, "write KnownPositives.of(queries, items)")
 
     @classmethod
     def of(cls, queries: npt.ArrayLike, items: npt.ArrayLike) -> Self:
@@ -97,7 +113,8 @@ class KnownPositives:
 
     def of_query(self, query: int) -> Int64:
         """The positive items of one query, ascending."""
-        number = int(self.queries.numbers(np.array([query], np.int64))[0])
+        asked = checked_int("query", query, at_least=-1, fix="pass the id of a query")
+        number = int(self.queries.numbers(np.array([asked], np.int64))[0])
         if number < 0:
             return np.empty(0, np.int64)
         return self.items.ids(self.positives[self.offsets[number] : self.offsets[number + 1]])
@@ -129,7 +146,8 @@ class KnownPositives:
         The items may be those of all ranks, or of a queue. Where a row's own positive stands in the same batch, its
         entry is False too: add the diagonal to what the loss takes as the right answer.
         """
-        mask = np.repeat(whole_ids("items", items, at_least=-1)[None, :] >= 0, np.size(queries), axis=0)
+        asked = whole_ids("queries", queries, at_least=-1)
+        mask = np.repeat(whole_ids("items", items, at_least=-1)[None, :] >= 0, asked.size, axis=0)
         mask[self.pairs_among(queries, items)] = False
         return mask
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64
 from croupier.core.facts import check_free
 from croupier.core.key import Key
+from croupier.core.plain_array import plain_array
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadTable, checked_int
@@ -60,7 +61,10 @@ class MarginBalanced:
 
     def __post_init__(self) -> None:
         checked_int("bins", self.bins, at_least=1, fix="pass 10, say")
-        offsets, margins = np.asarray(self.offsets), np.asarray(self.margins, dtype=np.float64)
+        offsets, margins = plain_array("offsets", self.offsets), plain_array("margins", self.margins)
+        if margins.size and margins.dtype.kind not in "iuf":
+            raise BadArgument("margins", "be numbers", f"dtype {margins.dtype}", "mend the teacher's scores")
+        margins = margins.astype(np.float64)
         if margins.ndim != 1 or not bool((np.abs(margins) < LARGEST_MARGIN).all()):  # of NaN neither
             wanted = f"be finite numbers below {LARGEST_MARGIN:g} of shape (pairs,)"
             raise BadArgument("margins", wanted, margins, "mend the teacher's scores")

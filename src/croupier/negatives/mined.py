@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.ledger import Ledger
+from croupier.core.plain_array import plain_array
 from croupier.core.saved_arrays import SavedArrays
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_int
+from croupier.negatives.numbering import whole_ids
 
 __all__ = ["KIND", "Mined"]
 
 KIND = "mined negatives"
 DTYPES = {"query_ids": "int64", "items": "int64", "scores": "float32", "positive_scores": "float32"}
+
+FIX = "use what mine() returned"
 
 Float32 = npt.NDArray[np.float32]
 
@@ -40,6 +45,11 @@ class Mined:
     ledger : Ledger
         How many candidates each filter took, and how many queries have fewer negatives than asked for.
 
+    Raises
+    ------
+    BadArgument
+        Arrays of other shapes or kinds, a query that comes twice, an item that was not searched, infinite scores.
+
     Examples
     --------
     >>> import tempfile
@@ -58,16 +68,28 @@ class Mined:
     ledger: Ledger = field(default_factory=Ledger)
 
     def __post_init__(self) -> None:
-        for name, dtype in DTYPES.items():
-            values = np.asarray(getattr(self, name))
-            object.__setattr__(self, name, values if values.dtype == dtype else values.astype(dtype))
+        for name in DTYPES:
+            object.__setattr__(self, name, _converted(name, getattr(self, name)))
+        count = checked_int("item_count", self.item_count, at_least=0, fix="pass how many items were searched")
+        object.__setattr__(self, "item_count", count)
+        if not isinstance(self.ledger, Ledger):
+            raise BadArgument("ledger", "be a Ledger", self.ledger, "leave it out")
         count = self.query_ids.size
         width = self.items.shape[1] if self.items.ndim == 2 else 0
         shapes = {"query_ids": (count,), "items": (count, width), "scores": (count, width), "positive_scores": (count,)}
         for name, shape in shapes.items():
             if getattr(self, name).shape != shape:
                 what = f"shape {getattr(self, name).shape}"
-                raise BadArgument(name, f"have shape {shape}, a row for each query", what, "use what mine() returned")
+                raise BadArgument(name, f"have shape {shape}, a row for each query", what, FIX)
+        whole_ids("query_ids", self.query_ids)
+        ordered = self.query_ids if bool((np.diff(self.query_ids) > 0).all()) else np.sort(self.query_ids)
+        again = ordered[1:][ordered[1:] == ordered[:-1]]
+        if again.size:
+            raise BadArgument("query_ids", "hold each query once", f"query {again[0]} again", "join its lists")
+        least, most = self.items.min(initial=0), self.items.max(initial=-1)
+        if least < -1 or most >= self.item_count:
+            wanted = f"be items below item_count={self.item_count}, or -1 where a query has fewer"
+            raise BadArgument("items", wanted, f"{least} to {most}", "count the items that were searched")
 
     @property
     def nbytes(self) -> int:
@@ -99,3 +121,19 @@ class Mined:
             ledger += Ledger.of(str(stage), str(event), int(ids))
         arrays = {name: saved.arrays[name] for name in DTYPES}
         return cls(**arrays, item_count=int(saved.facts["item_count"]), ledger=ledger)
+
+
+def _converted(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:
+    """The array as it is saved, or the error that says why it cannot be."""
+    array, wanted = plain_array(name, values), np.dtype(DTYPES[name])
+    is_whole = wanted.kind == "i"
+    rule = "hold whole numbers" if is_whole else "hold finite numbers, NaN where there is nothing"
+    if array.size and array.dtype.kind not in ("iu" if is_whole else "iuf"):
+        raise BadArgument(name, rule, f"dtype {array.dtype}", FIX)
+    if is_whole and array.dtype.kind == "u" and array.max(initial=0) >= 2**63:
+        raise BadArgument(name, f"{rule} below 2**62", int(array.max()), FIX)
+    with np.errstate(over="ignore"):
+        found = array.astype(wanted, copy=False)
+    if not is_whole and np.isinf([one.reduce(found, axis=None, initial=0) for one in (np.fmin, np.fmax)]).any():
+        raise BadArgument(name, rule, np.inf, FIX)
+    return found

@@ -18,9 +18,11 @@ from croupier.errors import BadArgument
 from croupier.negatives.appending import Negatives, append_negatives, check_negatives_free
 from croupier.negatives.mined import KIND, Mined
 from croupier.negatives.pairs import Pairs
-from croupier.negatives.picking import Pick, check_picking, compacted, picked_ranks
+from croupier.negatives.picking import Pick, check_picking, compacted, first_of_each, picked_ranks
 
 __all__ = ["MinedNegatives"]
+
+CHUNK_ROWS = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class MinedNegatives:
 
     Static (STAR): ``MinedNegatives(1, mine(queries, corpus, known))`` beside ``RandomNegatives(1, items)``. Dynamic
     (ANCE, ADORE, AR2): every so many steps mine anew with the model as it is, on one rank, ``mined.save(folder)``, and
-    on every rank ``dealer.adopt("mined_negatives", folder)``; it holds from the segment after next on.
+    on every rank ``dealer.adopt("mined_negatives", folder)``; it holds from the segment after next on, and from the
+    next epoch if that comes sooner.
 
     Parameters
     ----------
@@ -109,11 +112,14 @@ class MinedNegatives:
 
 @dataclass(frozen=True, slots=True)
 class _Lists:
-    """Usable candidates of each query, by ascending query id: places in what was mined, and how many."""
+    """Usable candidates of each query, by ascending query id: places in what was mined, and how many.
+
+    Places take a byte each where lists have at most 256 entries; items and scores stay where they are, mapped.
+    """
 
     query_ids: Int64
     order: Int64
-    places: Int64
+    places: npt.NDArray[np.unsignedinteger]
     have: Int64
     items: Int64
     scores: npt.NDArray[np.float32]
@@ -122,9 +128,14 @@ class _Lists:
     def of(cls, mined: Mined, pairs: Pairs, table: Table) -> _Lists:
         known = pairs.known_in(table)
         items = np.asarray(mined.items)
-        asked = np.repeat(np.asarray(mined.query_ids), items.shape[1])
-        usable = (items >= 0) & ~known.contains(asked, items.ravel()).reshape(items.shape)
-        places, have = compacted(usable)
+        count, width = items.shape
+        places = np.empty(items.shape, dtype=np.min_scalar_type(max(0, width - 1)))
+        have = np.empty(count, dtype=np.int64)
+        for begin in range(0, count, CHUNK_ROWS):
+            rows = slice(begin, begin + CHUNK_ROWS)
+            asked, found = np.repeat(np.asarray(mined.query_ids[rows]), width), items[rows]
+            usable = (found >= 0) & first_of_each(found) & ~known.contains(asked, found.ravel()).reshape(found.shape)
+            places[rows], have[rows] = compacted(usable)
         order = np.argsort(mined.query_ids, kind="stable")
         return cls(np.asarray(mined.query_ids)[order], order, places, have, items, np.asarray(mined.scores))
 

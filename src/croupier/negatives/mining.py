@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.ledger import Ledger
+from croupier.core.plain_array import plain_array
 from croupier.core.progress import with_progress
 from croupier.errors import BadArgument
 from croupier.negatives.embeddings import Float32, check_unit_length, checked_embeddings, pair_scores, rows_as_float32
@@ -47,6 +48,9 @@ class Queries:
     def __post_init__(self) -> None:
         ids = whole_ids("ids", self.ids)
         object.__setattr__(self, "ids", ids)
+        if not isinstance(self.embeddings, np.ndarray) or self.embeddings.ndim != 2:
+            what = type(self.embeddings).__name__
+            raise BadArgument("embeddings", "be a 2-D array, or one mapped from a file", what, "convert them")
         if len(self.embeddings) != ids.size:
             what = f"{len(self.embeddings)} rows for {ids.size} ids"
             raise BadArgument("embeddings", "have a row for each id", what, "pass both in the same order")
@@ -114,7 +118,10 @@ def mine(
     >>> found.items.tolist(), found.positive_scores.round(2).tolist()
     ([[0, 2, 3]], [0.800000011920929])
     """
-    rules, search = rules or MiningRules(), search or ExactSearch()
+    rules = MiningRules() if rules is None else rules
+    search = ExactSearch() if search is None else search
+    if rescore is not None and not callable(rescore):
+        raise BadArgument("rescore", "be a function of query ids and items, or None", rescore, "pass a model's scores")
     _check(queries, corpus, known, rules, search)
     numbers = known.queries.numbers(queries.ids)
     counts = np.where(numbers >= 0, np.append(known.counts, 0)[numbers], 0)
@@ -217,7 +224,11 @@ def _rescored(
 
 
 def _scores_of(rescore: Rescore, ids: Int64, items: Int64) -> Float32:
-    scores = np.asarray(rescore(ids, items), dtype=np.float32)
+    scores = plain_array("rescore", rescore(ids, items))
+    if scores.dtype.kind not in "iuf":
+        raise BadArgument("rescore", "return numbers", f"dtype {scores.dtype}", "mend the model's output")
+    with np.errstate(over="ignore"):
+        scores = scores.astype(np.float32)
     if scores.shape != ids.shape or not bool(np.isfinite(scores).all()):
         what = f"shape {scores.shape}, {np.count_nonzero(~np.isfinite(scores))} not finite, for {ids.size} pairs"
         raise BadArgument("rescore", "return a finite score for each pair", what, "mend the model's output")

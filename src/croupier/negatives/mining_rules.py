@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +13,9 @@ from croupier.errors import BadArgument, checked_int
 from croupier.kernels.mixing import GOLDEN, draws, mix64
 
 __all__ = ["Hardest", "MiningRules", "RandomOfWindow", "RankWindow", "ScoreLimits"]
+
+LARGEST = 1e38
+"""Comparisons are in float32."""
 
 Bools = npt.NDArray[np.bool_]
 
@@ -71,8 +73,8 @@ class ScoreLimits:
     def __post_init__(self) -> None:
         for argument in ("max_score", "min_score", "absolute_margin", "relative_margin"):
             value = getattr(self, argument)
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-            if value is not None and not is_number:
+            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if value is not None and not (is_number and abs(value) < LARGEST):
                 raise BadArgument(argument, "be a finite number, or None", value, "leave it out to switch it off")
 
     @property

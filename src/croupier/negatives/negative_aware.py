@@ -24,15 +24,18 @@ class NegativeAware:
     Put a stage that cuts after it: with ``FixedSize(1024)`` and clusters of 64, a batch holds 16 clusters. Every few
     epochs, on one rank: ``balanced_clusters(bank.embeddings, size, key=...).save(folder)``, from the embeddings that
     training reported to an :class:`EmbeddingBank`; then on every rank ``dealer.adopt("negative_aware", folder)``. They
-    hold from the next epoch on.
+    hold from the next epoch on: adopted between epochs, in the one about to begin.
+
+    Where the table grows, a row that the clusters do not know is a cluster of its own, as in a shuffle, until clusters
+    of all rows are adopted.
 
     Guarantees: every row once an epoch; any segment at once; the same for any number of ranks; resumes within and
-    between versions, whose checksums are in the state. 16 bytes a row, and 8 a cluster in each segment planned.
+    between versions, whose checksums are in the state. 16 bytes a row, and 24 a cluster in each segment planned.
 
     Raises
     ------
     BadTable
-        Clusters of another number of rows than the table has.
+        Clusters adopted for an epoch whose table has another number of rows.
 
     Source: Dahiya and others, "NGAME: Negative mining-aware mini-batching for extreme classification", WSDM 2023,
     algorithm read from their public code.
@@ -53,14 +56,13 @@ class NegativeAware:
         return True
 
     def load_version(self, folder: str, checksum: str | None, table: Table) -> tuple[Clusters, str]:
-        """The clusters in a folder."""
+        """The clusters in a folder, with the rows that a table has grown by since they were adopted."""
         saved = SavedArrays.read(folder, KIND, checksum)
         clusters = Clusters.of_saved(saved)
-        if clusters.members.size != table.size:
-            raise BadTable(
-                "clusters", f"have the {table.size} rows of the table", clusters.members.size, "make them of its rows"
-            )
-        return clusters, saved.checksum
+        rows, is_adopted_now = clusters.members.size, checksum is None
+        if rows > table.size or (is_adopted_now and rows < table.size):
+            raise BadTable("clusters", f"have the {table.size} rows of the table", rows, "make them of its rows")
+        return clusters.with_rows(table.size), saved.checksum
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """Every row once."""
@@ -91,9 +93,6 @@ class NegativeAware:
 def _in_order(context: Context) -> tuple[Clusters, Int64, Int64]:
     """The clusters, the order they are dealt in, and at which position each begins."""
     clusters: Clusters = context.refreshed.content
-    if clusters.members.size != context.table.size:
-        wanted = f"have the {context.table.size} rows of the table"
-        raise BadTable("clusters", wanted, clusters.members.size, "adopt new ones")
     count = clusters.offsets.size - 1
     order = shuffled(np.arange(count, dtype=np.int64), count, context.epoch_key)
     sizes = np.diff(clusters.offsets)[order]

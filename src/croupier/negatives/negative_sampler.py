@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.cumulative_weights import cumulative_weights
-from croupier.core.key import Key
+from croupier.core.key import Key, checked_key
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int
 from croupier.kernels.cumulative import guide_table
 from croupier.kernels.elementary import natural_log
@@ -109,15 +110,21 @@ class NegativeSampler:
             Number of the first draw within the stream: count on from call to call, or give each call its own key.
         facts : mapping of column to array of shape (n,)
             What the conditions of the candidates ask of each query.
+
+        Raises
+        ------
+        BadArgument
+            Queries that are no ids; facts that are missing, or not one a query.
         """
         checked_int("per_query", per_query, at_least=1, fix="pass the number of negatives a query")
+        start = checked_int("first", first, at_least=0, fix="pass how many draws of this key came before")
         lists = self.known.queries.numbers(whole_ids("queries", queries, at_least=None))
         begin, free, log_free = None, self._free, self._log_free
         if self.candidates.columns:
             begin, free = self._stretch(lists, facts)
             log_free = natural_log(np.maximum(free, 1).astype(np.float64))
         places, log_q = draw_outside(
-            key.bits, first, per_query, lists, self._outside, self._weights, begin, free, log_free
+            checked_key(key).bits, start, per_query, lists, self._outside, self._weights, begin, free, log_free
         )
         order = self._arranged.order
         return Drawn(np.where(places < 0, -1, order[places]) if order.size else places, log_q)
@@ -171,12 +178,19 @@ class NegativeSampler:
     def _stretch(self, lists: Int64, facts: Mapping[str, npt.ArrayLike] | None) -> tuple[Int64, Int64]:
         """Where in what each query's positives leave free its own stretch begins, and how long it is."""
         given: Mapping[str, npt.ArrayLike] = {} if facts is None else facts
+        if not isinstance(given, Mapping):
+            raise BadArgument("facts", "be a mapping of columns to values", given, 'pass {"time": times}, say')
         missing = [column for column in self.candidates.columns if column not in given]
         if missing:
             raise BadArgument(
                 "facts", f"hold {missing[0]!r}, which a condition of the candidates asks for", sorted(given), "pass it"
             )
-        begin, end = self._arranged.stretch_of({name: np.asarray(given[name]) for name in self.candidates.columns})
+        asked = {name: plain_array(name, given[name]) for name in self.candidates.columns}
+        for name, values in asked.items():
+            if values.shape[:1] != lists.shape:
+                what = f"shape {values.shape} in {name!r}"
+                raise BadArgument("facts", f"have one value for each of {lists.size} queries", what, "pass one a query")
+        begin, end = self._arranged.stretch_of(asked)
         before, upto = self._free_at(lists, begin), self._free_at(lists, end)
         return before, upto - before
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument
 
 __all__ = ["Numbering", "whole_ids"]
@@ -64,7 +65,7 @@ class Numbering:
 
 def whole_ids(argument: str, values: npt.ArrayLike, *, dimensions: int = 1, at_least: int | None = 0) -> Int64:
     """Ids as int64, or the error that says why they are none; with ``at_least=None`` any whole numbers."""
-    ids = np.asarray(values)
+    ids = plain_array(argument, values)
     if ids.ndim != dimensions or (ids.size and ids.dtype.kind not in "iu"):
         what = f"dtype {ids.dtype} of shape {ids.shape}"
         raise BadArgument(

@@ -50,17 +50,24 @@ class Pairs:
         Raises
         ------
         BadTable
-            A column that does not hold whole numbers >= 0.
+            A column that does not hold whole numbers >= 0; strings, where more is known by numbers.
         """
         if self.known is not None and self.query not in table and self.item not in table:
             return self.known
         for name in (self.query, self.item):
             column = table.column(name)
-            if column.ndim != 1 or column.dtype.kind not in "iu" or (column.size and int(column.min()) < 0):
-                what = f"dtype {column.dtype} of shape {column.shape}, from {column.min()}"
-                raise BadTable(name, "hold whole numbers >= 0, one a row", what, "number the queries and items from 0")
+            wanted, fix = "hold whole numbers >= 0, one a row", "number the queries and items from 0"
+            if column.ndim != 1 or column.dtype.kind not in "iu":
+                raise BadTable(name, wanted, f"dtype {column.dtype} of shape {column.shape}", fix)
+            if int(column.min()) < 0 or int(column.max()) >= 2**62:
+                raise BadTable(name, f"{wanted}, below 2**62", f"{column.min()} to {column.max()}", fix)
+            if self.known is not None and name in table.categories:
+                raise BadTable(name, "hold the numbers that known has", "strings, which are categories", fix)
         queries, items = table.column(self.query), table.column(self.item)
         if self.known is None:
             return KnownPositives.of(queries, items)
         more_queries, more_items = self.known.pairs
-        return KnownPositives.of(np.concatenate([queries, more_queries]), np.concatenate([items, more_items]))
+        return KnownPositives.of(
+            np.concatenate([queries.astype(np.int64, copy=False), more_queries]),  # uint64 beside int64 gives floats
+            np.concatenate([items.astype(np.int64, copy=False), more_items]),
+        )

@@ -14,11 +14,14 @@ from croupier.kernels.elementary import natural_log
 from croupier.kernels.mixing import draws_below
 from croupier.negatives.pairs import Pairs
 
-__all__ = ["Pick", "check_picking", "compacted", "picked_ranks"]
+__all__ = ["Pick", "check_picking", "compacted", "first_of_each", "picked_ranks"]
 
 
 class Pick(Enum):
-    """Which of a list are taken. ``TOP``: the first. ``AT_RANDOM``: any, none twice. ``IN_TURN``: others each epoch."""
+    """Which of a list are taken. ``TOP``: the first. ``AT_RANDOM``: any, none twice. ``IN_TURN``: others each epoch.
+
+    An item that a list has more than once counts once.
+    """
 
     TOP = "top"
     """The first of the list: its hardest, where it is sorted."""
@@ -40,6 +43,23 @@ def check_picking(per_example: int, pick: Pick, pairs: Pairs) -> None:
 def compacted(usable: npt.NDArray[np.bool_]) -> tuple[Int64, Int64]:
     """Of each row, the places of its usable entries first, in their order, shape (n, m); and how many there are."""
     return np.argsort(~usable, axis=1, kind="stable"), usable.sum(axis=1)
+
+
+def first_of_each(lists: Int64) -> npt.NDArray[np.bool_]:
+    """False where a row's list has an item that it had before: each counts once.
+
+    Examples
+    --------
+    >>> first_of_each(np.array([[7, 8, 7], [7, 8, 9]])).tolist()
+    [[True, True, False], [True, True, True]]
+    """
+    is_first = np.ones(lists.shape, dtype=np.bool_)
+    ordered = np.sort(lists, axis=1)
+    rows = np.flatnonzero(((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1))
+    if rows.size:
+        order = np.argsort(lists[rows], axis=1, kind="stable")
+        is_first[rows[:, None], order[:, 1:]] = ordered[rows, 1:] != ordered[rows, :-1]
+    return is_first
 
 
 def picked_ranks(

@@ -53,6 +53,7 @@ class Search(Protocol):
 
 def check_same_width(queries: npt.NDArray[Any], corpus: npt.NDArray[Any]) -> None:
     """Refuse queries and items of different spaces."""
-    if np.ndim(queries) != 2 or queries.shape[1] != corpus.shape[1]:
-        what = f"shape {np.shape(queries)}"
+    shape = getattr(queries, "shape", ())
+    if len(shape) != 2 or shape[1] != corpus.shape[1]:
+        what = f"shape {shape}" if isinstance(queries, np.ndarray) else f"a {type(queries).__name__}"
         raise BadArgument("queries", f"have {corpus.shape[1]} numbers a row, as items have", what, "use one model")

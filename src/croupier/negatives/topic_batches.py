@@ -62,7 +62,8 @@ class TopicBatches:
     name: str = "topic_batches"
 
     def __post_init__(self) -> None:
-        checked_int("batch_size", self.batch_size, at_least=1, fix="pass the number of ids in a batch")
+        size = checked_int("batch_size", self.batch_size, at_least=1, fix="pass the number of ids in a batch")
+        object.__setattr__(self, "batch_size", size)
         checked_int("topics_per_batch", self.topics_per_batch, at_least=1, fix="pass 1 for batches of one topic")
         if self.batch_size % self.topics_per_batch:
             raise BadArgument(

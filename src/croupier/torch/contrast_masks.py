@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from croupier.core.batches import Int64
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int
 from croupier.negatives.known_positives import KnownPositives
 
@@ -103,10 +104,12 @@ def masked_logits(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def host_ids(argument: str, ids: Any) -> Int64:
     """Ids as a 1-D int64 array on the host, -1 allowed, or the error that says why they are none."""
-    values = ids.detach().cpu().numpy() if isinstance(ids, torch.Tensor) else np.asarray(ids)
+    values = plain_array(argument, ids.detach().cpu() if isinstance(ids, torch.Tensor) else ids)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iu" or int(values.min()) < -1)):
         what = f"dtype {values.dtype} of shape {values.shape}"
         raise BadArgument(argument, "be a 1-D list of whole numbers >= -1", what, "pass ids; content_ids makes some")
+    if values.size and int(values.max()) >= 2**62:
+        raise BadArgument(argument, "be below 2**62", int(values.max()), "number them from 0; content_ids does")
     return values.astype(np.int64)
 
 

@@ -120,7 +120,8 @@ class EmbeddingQueue:
         Raises
         ------
         BadArgument
-            On every rank where any has rows that do not fit, or ranks give different steps; nothing is pushed then.
+            On every rank where any has rows that do not fit or are not finite in the queue's dtype, or ranks give
+            different steps; nothing is pushed then.
         """
         fault: BadArgument | None = None
         ids, rows, now = self._item_ids[:0], self._embeddings[:0], 0
@@ -181,6 +182,8 @@ class EmbeddingQueue:
         """
         mine = self.state_dict()
         described = {name: (str(values.dtype), tuple(values.shape)) for name, values in mine.items()}
+        if not isinstance(state, Mapping) or not all(isinstance(values, torch.Tensor) for values in state.values()):
+            raise BadState("queue", "be tensors by name", type(state).__name__, "load what state_dict returned")
         theirs = {name: (str(values.dtype), tuple(values.shape)) for name, values in state.items()}
         if theirs != described:
             raise BadState("queue", f"hold {described}", f"{theirs}", "make the queue as it was when it was saved")
@@ -194,9 +197,17 @@ class EmbeddingQueue:
         if not isinstance(embeddings, torch.Tensor) or embeddings.shape != fitting:
             what = tuple(embeddings.shape) if isinstance(embeddings, torch.Tensor) else type(embeddings).__name__
             raise BadArgument("embeddings", f"be a tensor of shape {fitting}", f"{what}", "pass a row for each id")
+        if not embeddings.is_floating_point():
+            raise BadArgument("embeddings", "be a float tensor", embeddings.dtype, "push what the model computed")
         rows = embeddings.detach().to(self._embeddings)
         real = torch.nonzero(ids >= 0).flatten()
-        return (ids, rows) if real.numel() == ids.numel() else (ids[real], rows[real.to(rows.device)])
+        if real.numel() < ids.numel():
+            ids, rows = ids[real], rows[real.to(rows.device)]
+        readable = rows.float() if rows.element_size() == 1 else rows
+        if not rows.is_meta and not bool(torch.isfinite(readable).all()):
+            fix = "skip the push of a step that overflowed, with no rows and the same step"
+            raise BadArgument("embeddings", f"be finite in {rows.dtype}", "NaN or inf", fix)
+        return ids, rows
 
     def _gathered(
         self, ids: torch.Tensor, rows: torch.Tensor, step: int, fault: BadArgument | None
