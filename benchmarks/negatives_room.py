@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import conflict_free_batches, negative_draws, walks
+from benchmarks import conflict_free_batches, mining, negative_draws, retrieval, walks
 from benchmarks.harness import Row
 
 
@@ -13,3 +13,5 @@ def rows(*, quick: bool) -> Iterator[Row]:
     yield from negative_draws.rows(quick=quick)
     yield from conflict_free_batches.rows(quick=quick)
     yield from walks.rows(quick=quick)
+    yield from mining.rows(quick=quick)
+    yield from retrieval.rows(quick=quick)

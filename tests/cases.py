@@ -180,7 +180,37 @@ CASES = [
         ),
     ),
     Case("loss-weighted", cr.LossWeighted, lambda: plan(cr.LossWeighted(), cr.FixedSize(4)), "drawn"),
+    Case("importance-sampled", cr.ImportanceSampled, lambda: plan(cr.ImportanceSampled(), cr.FixedSize(4)), "drawn"),
+    Case("hard-batches", cr.HardBatches, lambda: plan(cr.HardBatches(5, 0.4)), "drawn"),
+    Case(
+        "keep-scores",
+        cr.KeepScores,
+        lambda: plan(cr.Shuffle(), cr.KeepScores((cr.Last(), cr.Ema(0.9, "el2n"))), cr.FixedSize(4)),
+    ),
+    Case(
+        "score-weighted",
+        cr.ScoreWeighted,
+        lambda: plan(cr.ScoreWeighted(cr.Variance()), cr.FixedSize(4), cr.KeepScores((cr.Variance(),), half=True)),
+        "drawn",
+    ),
+    Case(
+        "score-column",
+        cr.ScoreColumn,
+        lambda: plan(
+            cr.Shuffle(), cr.ScoreColumn(cr.Mean("margin"), "aum"), cr.KeepScores((cr.Mean("margin"),)), cr.FixedSize(4)
+        ),
+    ),
+    Case(
+        "kept-bad-pairs",
+        cr.KeptBadPairs,
+        lambda: plan(cr.Shuffle(), cr.KeepScores((cr.Mean(),)), cr.KeptBadPairs(cr.Mean(), 1), cr.FixedSize(4)),
+    ),
     Case("bad-pairs", cr.BadPairs, lambda: plan(cr.Shuffle(), cr.BadPairs(1), cr.FixedSize(4))),
+    Case(
+        "ramped-size",
+        cr.RampedSize,
+        lambda: plan(cr.Shuffle(), cr.RampedSize(cr.BatchSizeRamp([(0, 16), (100, 40)]))),
+    ),
     Case("fixed-size-carry", cr.FixedSize, lambda: plan(cr.Shuffle(), cr.FixedSize(2, cr.Tail.CARRY)), "drawn"),
     Case("fixed-size-drop", cr.FixedSize, lambda: plan(cr.Shuffle(), cr.FixedSize(2, cr.Tail.DROP)), "at most once"),
     Case("token-budget", cr.TokenBudget, lambda: plan(cr.Shuffle(), cr.TokenBudget(BUDGET))),

@@ -13,13 +13,14 @@ import pytest
 import croupier as cr
 import croupier.errors
 import croupier.recipes
+import croupier.schedules
 import croupier.torch
 
 SOURCE = Path(cr.__file__).parent
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
 PUBLIC = [
     (f"{module.__name__}.{name}", getattr(module, name))
-    for module in (cr, croupier.torch, croupier.recipes, croupier.errors)
+    for module in (cr, croupier.torch, croupier.recipes, croupier.schedules, croupier.errors)
     for name in module.__all__
 ]
 
@@ -31,7 +32,7 @@ def test_files_are_short_and_have_a_test_file(path: Path):
     assert f"test_{path.stem}.py" in tests or path.name == "__main__.py"
 
 
-@pytest.mark.parametrize("module", [cr, croupier.torch, croupier.recipes, croupier.errors])
+@pytest.mark.parametrize("module", [cr, croupier.torch, croupier.recipes, croupier.schedules, croupier.errors])
 def test_public_names_are_sorted(module):
     assert sorted(module.__all__) == list(module.__all__)
 

@@ -5,23 +5,44 @@ from croupier.batch.fixed_size import FixedSize
 from croupier.batch.group_by import GroupBy, Grouping
 from croupier.batch.length_buckets import LengthBuckets
 from croupier.batch.pack import Pack
+from croupier.batch.ramped_size import RampedSize
 from croupier.batch.rate_outliers import RateOutliers
 from croupier.batch.shapes import Shapes
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.temporal import Temporal
 from croupier.batch.token_budget import TokenBudget
+from croupier.core.artefact import ArtefactFolder
 from croupier.core.batches import Batches
 from croupier.core.chain import Chain, chain
 from croupier.core.cost import Cost
 from croupier.core.cursor import Cursor
+from croupier.core.keeping import Kept
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.policies import EpochEnd, FewIds, Tail, TooLong, Whole
+from croupier.core.score_statistics import Count, Ema, Forgotten, Last, Mean, Variance
 from croupier.core.stage import Context, Observation
 from croupier.core.state_file import load_state, save_state
 from croupier.core.table import Table
 from croupier.feedback.bad_pairs import BadPairs
+from croupier.feedback.batch_size_controller import BatchSizeController, HeldSize, ResizePace, adadagrad, what_if
+from croupier.feedback.batch_size_policies import BatchSizePolicy, CoupledSize, LeastEfficiency, NoiseScale, WantedSize
+from croupier.feedback.batch_size_tests import AsPublished, NormTest
+from croupier.feedback.controlled_mean import ControlledMean, controlled_mean
+from croupier.feedback.gain_test import GainTest, importance_gain
+from croupier.feedback.gradient_noise import GradientNoise
+from croupier.feedback.gradient_norms import GradientNorms, InnerProducts
+from croupier.feedback.hard_batches import HardBatches
+from croupier.feedback.importance_sampled import ImportanceSampled
+from croupier.feedback.inner_product_tests import AugmentedTest, InnerProductTest, OrthogonalityTest
+from croupier.feedback.keep_scores import KeepScores
+from croupier.feedback.kept_bad_pairs import KeptBadPairs
 from croupier.feedback.loss_weighted import LossWeighted
+from croupier.feedback.noise_estimate import NoiseEstimate
+from croupier.feedback.score_column import ScoreColumn
+from croupier.feedback.score_store import ScoreStore
+from croupier.feedback.score_summary import ScoreSummary, score_summary
+from croupier.feedback.score_weighted import ScoreWeighted
 from croupier.feedback.step_times import CostFit, StepTimes
 from croupier.graphs.block_pairs import BlockPairs
 from croupier.graphs.block_schedule import Block, BlockSchedule
@@ -91,6 +112,11 @@ from croupier.report.preview import preview
 from croupier.report.randomness_dial import Dial, randomness_dial
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
+from croupier.run.kept_scores import kept_scores
+from croupier.run.state import moved_folders
+from croupier.schedules.batch_size_ramp import BatchSizeRamp
+from croupier.schedules.training_clock import TrainingClock
+from croupier.schedules.training_plan import TrainingPlan
 from croupier.select.selection import Selection
 from croupier.split.balanced import Balanced
 from croupier.split.balanced_packed import BalancedPacked
@@ -98,10 +124,16 @@ from croupier.split.lockstep import Lockstep
 
 __all__ = [
     "Anneal",
+    "ArtefactFolder",
+    "AsPublished",
     "AuditScope",
+    "AugmentedTest",
     "BadPairs",
     "Balanced",
     "BalancedPacked",
+    "BatchSizeController",
+    "BatchSizePolicy",
+    "BatchSizeRamp",
     "Batches",
     "Before",
     "Block",
@@ -116,10 +148,13 @@ __all__ = [
     "ConflictFree",
     "Context",
     "Contrast",
+    "ControlledMean",
     "Cooldown",
     "CorruptedTriples",
     "Cost",
     "CostFit",
+    "Count",
+    "CoupledSize",
     "Curriculum",
     "Cursor",
     "Deal",
@@ -127,6 +162,7 @@ __all__ = [
     "Dial",
     "Difference",
     "EffectiveNumber",
+    "Ema",
     "Embedded",
     "EmbeddingBank",
     "EpochEnd",
@@ -137,16 +173,30 @@ __all__ = [
     "FixedShapes",
     "FixedSize",
     "FlatIndex",
+    "Forgotten",
+    "GainTest",
+    "GradientNoise",
+    "GradientNorms",
     "GrainShuffle",
     "Graph",
     "GroupBy",
     "Grouping",
+    "HardBatches",
     "Hardest",
+    "HeldSize",
     "IVFIndex",
+    "ImportanceSampled",
     "InBatchNegatives",
+    "InnerProductTest",
+    "InnerProducts",
     "Interleave",
+    "KeepScores",
+    "Kept",
+    "KeptBadPairs",
     "Key",
     "KnownPositives",
+    "Last",
+    "LeastEfficiency",
     "Ledger",
     "LengthBuckets",
     "LinkNeighbours",
@@ -155,6 +205,7 @@ __all__ = [
     "Lockstep",
     "LossWeighted",
     "MarginBalanced",
+    "Mean",
     "MegatronBlend",
     "Mined",
     "MinedNegatives",
@@ -165,7 +216,11 @@ __all__ = [
     "NegativesAudit",
     "Neighbourhoods",
     "NoNegative",
+    "NoiseEstimate",
+    "NoiseScale",
+    "NormTest",
     "Observation",
+    "OrthogonalityTest",
     "Pacing",
     "Pack",
     "Pairs",
@@ -175,6 +230,7 @@ __all__ = [
     "Preview",
     "Proportional",
     "Queries",
+    "RampedSize",
     "RandomNegatives",
     "RandomOfWindow",
     "RandomSubset",
@@ -182,8 +238,13 @@ __all__ = [
     "RankWindow",
     "RateOutliers",
     "Repeat",
+    "ResizePace",
     "SameGroup",
+    "ScoreColumn",
     "ScoreLimits",
+    "ScoreStore",
+    "ScoreSummary",
+    "ScoreWeighted",
     "Search",
     "Selection",
     "Sequential",
@@ -202,30 +263,41 @@ __all__ = [
     "TokenBudget",
     "TooLong",
     "TopicBatches",
+    "TrainingClock",
+    "TrainingPlan",
     "TrajectoryWeighted",
     "UniMax",
     "Uniform",
+    "Variance",
     "WalkPairs",
+    "WantedSize",
     "Weighted",
     "WeightedSubset",
     "Whole",
+    "adadagrad",
     "append_negatives",
     "audit_negatives",
     "balanced_clusters",
     "chain",
     "content_ids",
+    "controlled_mean",
     "diff",
     "double_buffered",
     "draws",
+    "importance_gain",
     "in_table_order",
     "inverse_propensity",
+    "kept_scores",
     "load_state",
     "mine",
+    "moved_folders",
     "negative_posterior",
     "preview",
     "randomness_dial",
     "rows_of_deals",
     "save_state",
+    "score_summary",
+    "what_if",
 ]
 
 __version__ = "0.1.0"

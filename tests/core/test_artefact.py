@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+import os
+
 import numpy as np
 import pytest
 
 from croupier.core import artefact
-from croupier.core.artefact import Artefact
-from croupier.errors import BadState
+from croupier.core.artefact import Artefact, ArtefactFolder
+from croupier.core.score_layout import ScoreLayout
+from croupier.core.score_statistics import Forgotten, Last, Mean
+from croupier.errors import BadArgument, BadState
 
 
 def scores(*values: float) -> np.ndarray:
@@ -137,3 +142,127 @@ def test_a_crash_between_any_two_steps_back_is_gone_on_with(tmp_path, monkeypatc
 def test_scores_in_memory_do_not_go_back():
     with pytest.raises(BadState, match="artefact must be kept in a folder to go back"):
         Artefact.create(4, 1.0).roll_back(0, "")
+
+
+# Records, and what a machine that fails leaves of them.
+
+LAYOUT = ScoreLayout((Last(), Mean(), Forgotten()), half=True)
+FORMAT = LAYOUT.format
+
+
+def values_of(version: int) -> tuple[np.ndarray, np.ndarray]:
+    """What version v observes: two rows, one of them twice."""
+    ids = np.array([version % 4, 0, version % 4])
+    return ids, np.array([[version, 1], [version + 1, version % 2], [version + 2, np.nan]], np.float32)
+
+
+def recorded(folder, versions: int = 6):
+    """Four records, and the bytes and checksum at each version; nothing is flushed on the way."""
+    stored = Artefact.open(folder, 4, 0.0, FORMAT)
+    stored._unflushed_bytes = -(10**9)
+    history = [(stored.values.tobytes(), stored.checksum)]
+    for version in range(1, versions + 1):
+        stored.apply(version, *values_of(version))
+        history.append((stored.values.tobytes(), stored.checksum))
+    return history
+
+
+def test_records_in_memory_and_in_a_file_agree(tmp_path):
+    history = recorded(tmp_path)
+    memory = Artefact.create(4, 0.0, FORMAT)
+    for version in range(1, 7):
+        before = memory.values.copy()
+        old = memory.apply(version, *values_of(version))
+        assert (memory.values.tobytes(), memory.checksum) == history[version]
+        assert old.tobytes() == before[values_of(version)[0]].tobytes(), "of a row that comes twice, what it was before"
+
+
+@pytest.mark.parametrize("version", range(7))
+def test_records_of_any_version_are_read_and_gone_back_to(tmp_path, version: int):
+    history = recorded(tmp_path)
+    content, checksum = history[version]
+    assert Artefact.read(tmp_path, 4, version, checksum, FORMAT).values.tobytes() == content
+    opened = Artefact.open(tmp_path, 4, 0.0, FORMAT)
+    opened.roll_back(version, checksum)
+    assert opened.values.tobytes() == content
+    again = Artefact.open(tmp_path, 4, 0.0, FORMAT)
+    assert (again.values.tobytes(), again.version, again.checksum) == (content, version, checksum)
+
+
+@pytest.mark.parametrize("reached", range(3, 7))
+@pytest.mark.parametrize("flushed", range(3))
+def test_pages_that_never_reached_the_disk_are_made_again(tmp_path, flushed: int, reached: int):
+    """A power failure: of each record, the disk has what it was at any version from the last flush on."""
+    history = recorded(tmp_path)
+    head = json.loads((tmp_path / "head.json").read_text())
+    head.update(version=reached, checksum=history[reached][1], flushed=flushed)
+    (tmp_path / "head.json").write_text(json.dumps(head))
+    rng = np.random.default_rng(flushed * 7 + reached)
+    size = LAYOUT.record.itemsize
+    for _ in range(10):
+        last = min(reached + 1, 6)  # the step after the head may have begun
+        chosen = rng.integers(flushed, last + 1, 4)
+        torn = b"".join(history[at][0][row * size : (row + 1) * size] for row, at in enumerate(chosen))
+        (tmp_path / FORMAT.file).write_bytes(torn)
+        content, checksum = history[reached]
+        assert Artefact.read(tmp_path, 4, reached, checksum, FORMAT).values.tobytes() == content
+        assert Artefact.read(tmp_path, 4, 1, history[1][1], FORMAT).values.tobytes() == history[1][0]
+    assert Artefact.open(tmp_path, 4, 0.0, FORMAT).values.tobytes() == content
+    assert json.loads((tmp_path / "head.json").read_text())["flushed"] == reached
+
+
+def test_the_array_is_flushed_once_the_journals_have_its_size(tmp_path):
+    stored = Artefact.open(tmp_path, 100, 0.0, FORMAT)
+    flushed = []
+    for version in range(1, 30):
+        stored.apply(version, *values_of(version))
+        flushed.append(json.loads((tmp_path / "head.json").read_text())["flushed"])
+    assert len(set(flushed)) in range(3, 10)
+    stored.flush()
+    assert json.loads((tmp_path / "head.json").read_text())["flushed"] == 29
+
+
+def test_old_journals_are_removed_and_what_is_left_can_be_gone_back_to(tmp_path):
+    kept = ArtefactFolder(tmp_path, keep_versions=8)
+    stored, checksums = Artefact.open(kept, 4, 0.0, FORMAT), [""]
+    for version in range(1, 41):
+        stored.apply(version, *values_of(version))
+        checksums.append(stored.checksum)
+        assert version <= 16 or 8 <= len(list(tmp_path.glob("journal-*"))) < 16
+    for version in (33, 40):
+        assert Artefact.read(kept, 4, version, checksums[version], FORMAT).version == version
+    with pytest.raises(
+        BadState, match=r"must have the journals back to version 20.*keep_versions says how many are kept"
+    ):
+        Artefact.read(kept, 4, 20, checksums[20], FORMAT)
+    opened = Artefact.open(kept, 4, 0.0, FORMAT)
+    opened.roll_back(34, checksums[34])
+    for version in range(35, 41):
+        opened.apply(version, *values_of(version))
+    assert opened.checksum == checksums[40]
+    assert opened.values.tobytes() == stored.values.tobytes()
+
+
+def test_a_file_of_other_records_is_refused(tmp_path):
+    recorded(tmp_path)
+    other = ScoreLayout((Last(), Mean()), half=True).format
+    with pytest.raises(BadState, match=r"must keep \{'statistics'.*choose another folder"):
+        Artefact.open(tmp_path, 4, 0.0, other)
+    with pytest.raises(BadState, match=r"must be an artefact's folder, got no head.json"):
+        Artefact.read(tmp_path / "nothing", 4, 0, "", FORMAT)
+
+
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (lambda: ArtefactFolder(3), r"path must be a folder, got 3"),
+        (lambda: ArtefactFolder("x", 7), r"keep_versions must be an integer >= 8, got 7; pass None to keep all"),
+    ],
+)
+def test_bad_folders_are_refused(build, text):
+    with pytest.raises(BadArgument, match=text):
+        build()
+
+
+def test_an_artefact_folder_is_a_path(tmp_path):
+    assert os.fspath(ArtefactFolder(tmp_path / "x")) == str(tmp_path / "x")

@@ -12,6 +12,7 @@ from croupier.errors import BadArgument
         (cr.chain, "chain must have at least one stage"),
         (lambda: cr.chain(cr.Shuffle), "stage 0 of the chain must have a name and a plan method.*forget to call it"),
         (lambda: cr.chain(cr.Shuffle(), 5), "stage 1 of the chain must have a name and a plan method, got 5"),
+        (lambda: cr.chain(cr.Shuffle(name=[])), r"the name of stage 0 must be a string, got \[\]; pass name="),
         (lambda: cr.chain(cr.Shuffle(), cr.FixedSize(1), cr.FixedSize(2)), "two named 'fixed_size'.*give one another"),
         (lambda: cr.chain(cr.FixedSize(1), cr.Shuffle()), "must have its order first, got 'shuffle' as stage 1"),
         (

@@ -57,9 +57,34 @@ def test_parts_are_joined_in_their_places():
         (None, r"x must be an order of its own, that does not learn, got None"),
         (cr.chain(cr.LossWeighted()), r"x must be an order of its own, that does not learn"),
         (cr.chain(cr.Shuffle(), cr.TokenBudget(5)), r"x must not cut batches, got .*; cut them after the order"),
+        (
+            cr.NegativeAware(),
+            r"x must not be refreshed in the course of the run, got NegativeAware.*; put it into the outer",
+        ),
+        (
+            cr.chain(cr.Shuffle(), cr.MinedNegatives(1)),
+            r"x must not be refreshed .*outer chain, where Dealer.adopt reach",
+        ),
         (cr.chain(cr.Shuffle(), segment_ids=5), r"segment_ids must be given to the outermost chain alone, got 5"),
     ],
 )
 def test_what_cannot_be_inside_is_refused(order, text):
     with pytest.raises(BadArgument, match=text):
         check_inner_order("x", order)
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda order: cr.Repeat(order, 2),
+        lambda order: cr.Exclude(order, [0]),
+        lambda order: cr.Subset(order, range(3)),
+        lambda order: cr.Concat([cr.Shuffle(), order]),
+        lambda order: cr.Interleave([cr.Shuffle(), order]),
+        lambda order: cr.Mixture({"a": order, "b": cr.Shuffle()}, {"a": 1, "b": 1}),
+    ],
+)
+def test_no_order_of_orders_takes_one_whose_versions_it_would_not_pass_on(join):
+    join(cr.Shuffle())
+    with pytest.raises(BadArgument, match="must not be refreshed in the course of the run, got NegativeAware"):
+        join(cr.NegativeAware())

@@ -7,7 +7,8 @@ import pytest
 
 import croupier as cr
 from croupier.errors import BadArgument, BadState, FeedbackTooLate
-from croupier.run.cost_versions import CostVersions
+from croupier.run.adopted_numbers import AdoptedNumbers
+from croupier.run.adoption import Adoption
 
 
 def run(rank=0, world=2):
@@ -20,7 +21,7 @@ def run(rank=0, world=2):
 def test_a_cost_holds_from_the_segment_after_next_and_in_later_epochs():
     cost = cr.Cost(0, 1)
     plain, adopted, always = run(), run(), run()
-    always.program.costs = CostVersions(((0, cost),))
+    always.program.costs = AdoptedNumbers(((0, (0, 1)),))
     deals = {"plain": [], "adopted": [], "always": []}
     for name, dealer in (("plain", plain), ("adopted", adopted), ("always", always)):
         for _ in range(2):
@@ -76,7 +77,7 @@ def test_a_cost_that_comes_too_late_or_to_the_wrong_split_is_refused():
 def test_coefficients_are_plain_integers_in_the_state():
     dealer = run()
     dealer.adopt_cost(cr.Cost(np.int64(3), np.int32(1)))
-    assert json.loads(json.dumps(dealer.state_dict()))["costs"] == [[2, 3, 1]]
+    assert json.loads(json.dumps(dealer.state_dict()))["costs"] == [[0, 3, 1]]
 
 
 def test_preview_of_a_resumed_run_prices_by_the_adopted_cost():
@@ -95,12 +96,61 @@ def test_preview_of_a_resumed_run_prices_by_the_adopted_cost():
     "saved", [3, [3], [[1, 2]], [[1, 2, -3]], [[1, 2, 3.0]], [[2, 1, 0], [1, 1, 0]], [[True, 1, 0]]]
 )
 def test_damaged_versions_are_refused(saved):
-    with pytest.raises(BadState, match=r"state: costs must be lists of a segment, ascending, and two coefficients"):
-        CostVersions.from_list(saved, cr.Balanced())
+    with pytest.raises(
+        BadState, match=r"state: costs must be lists of a segment, ascending, and 2 numbers from 0, 0 on"
+    ):
+        AdoptedNumbers.from_list(saved, "costs", (0, 0))
 
 
 def test_a_later_version_replaces_one_of_the_same_segment():
-    versions = CostVersions().adopted(cr.Cost(1), segment=3, last_planned=1)
-    versions = versions.adopted(cr.Cost(2), segment=3, last_planned=2)
+    versions = AdoptedNumbers().adopted("it", (1, 0), Adoption(segment=3, epoch=9, planned=1))
+    versions = versions.adopted("it", (2, 0), Adoption(segment=3, epoch=9, planned=2))
     assert versions.to_list() == [[3, 2, 0]]
-    assert CostVersions.from_list(versions.to_list(), cr.Balanced()) == versions
+    assert AdoptedNumbers.from_list(versions.to_list(), "costs", (0, 0)) == versions
+
+
+def growing(rank=0, world=2, split=None):
+    plan = cr.chain(cr.Shuffle(), cr.RampedSize(8), segment_ids=64)
+    return cr.Dealer(plan, cr.Table(size=320), seed=0, rank=rank, world_size=world, split=split)
+
+
+@pytest.mark.parametrize("split", [None, cr.Balanced()])
+def test_a_batch_size_is_adopted_for_the_segment_after_next_and_a_restart_keeps_it(split):
+    """Exactly once, equal counts, and what goes on is bit for bit the same from before, at and after the change."""
+    wanted = None
+    for stop in (3, 10, 17, 21, 30):
+        dealers = [growing(rank, split=split) for rank in range(2)]
+        steps, states = [], []
+        for number, deals in enumerate(zip(*dealers, strict=True)):
+            steps.append([deal.ids.tolist() for deal in deals])
+            if number == 9:
+                assert {dealer.adopt_batch_size(32) for dealer in dealers} == {3}
+            states.append(json.loads(json.dumps(dealers[0].state_dict())))
+        wanted = wanted or steps
+        assert steps == wanted
+        assert [sum(map(len, step)) for step in steps] == [8] * 24 + [32] * 4
+        assert sorted(i for step in steps for ids in step for i in ids) == list(range(320))
+        if stop < len(steps):
+            resumed = [growing(rank, split=split) for rank in range(2)]
+            for dealer in resumed:
+                dealer.load_state_dict(states[stop])
+                if stop < 9:
+                    dealer.adopt_batch_size(32)
+            rest = [[deal.ids.tolist() for deal in deals] for deals in zip(*resumed, strict=True)]
+            assert stop < 9 or rest == steps[stop + 1 :]
+            assert sorted(i for step in rest for ids in step for i in ids) == sorted(
+                i for step in steps[stop + 1 :] for ids in step for i in ids
+            )
+
+
+def test_a_batch_size_is_refused_where_it_cannot_be():
+    with pytest.raises(BadArgument, match=r"batch_size must be an integer >= 1, got 0; pass the ids of a step"):
+        growing().adopt_batch_size(0)
+    plain = cr.Dealer(cr.chain(cr.Shuffle(), cr.FixedSize(2)), cr.Table(size=9), seed=0)
+    with pytest.raises(BadArgument, match=r"adopt_batch_size must be used with a plan that cuts by RampedSize"):
+        plain.adopt_batch_size(4)
+    state = growing().state_dict()
+    with pytest.raises(BadState, match=r"costs must be lists|checksum must be"):
+        growing().load_state_dict({**state, "batch_sizes": [[0, 0]]})
+    with pytest.raises(BadState, match=r"batch_sizes must be lists of a segment, ascending, and 1 numbers from 1 on"):
+        AdoptedNumbers.from_list([[0, 0]], "batch_sizes", (1,))

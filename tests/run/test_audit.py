@@ -9,7 +9,15 @@ from croupier.errors import BadArgument, BadState
 from croupier.run.audit import Skip
 from streams import flat_ids, program_of, steps_of
 
-NOT_COMPUTED = ("loss-weighted", "live-weighted", "bad-pairs", "singletons-dropped")  # they learn, or drop
+NOT_COMPUTED = (
+    "loss-weighted",
+    "live-weighted",
+    "bad-pairs",
+    "score-weighted",
+    "score-column",
+    "kept-bad-pairs",
+    "singletons-dropped",
+)  # they learn, or drop
 computed = [case for case in CASES if case.name not in NOT_COMPUTED]
 
 

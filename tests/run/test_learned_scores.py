@@ -14,7 +14,7 @@ def scores_of(folder=None, segments=6):
     for ordinal in range(segments):
         if folder is not None:
             scores.take_file()
-        scores.apply(ordinal, np.array([ordinal]), np.array([ordinal + 10], np.float32))
+        scores.apply(ordinal, np.array([ordinal]), {"loss": np.array([ordinal + 10], np.float32)})
     return scores
 
 
@@ -33,7 +33,7 @@ def test_a_recent_version_is_saved_and_found_by_another(tmp_path, version, in_fi
     assert other.artefact.values.tolist() == at_version(version)
     if in_file:
         other.take_file()
-    other.apply(version, np.array([7]), np.array([99], np.float32))
+    other.apply(version, np.array([7]), {"loss": np.array([99], np.float32)})
     assert other.artefact.values.tolist() == [*at_version(version)[:7], 99.0]
 
 

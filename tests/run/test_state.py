@@ -159,3 +159,47 @@ def test_accepted_changes_are_a_list_of_names(accept):
         BadArgument, match=r"accept must be a list of names, got .*; write accept=\['plan.stages\[0\].sh"
     ):
         dealer().load_state_dict(dealer().state_dict(), accept=accept)
+
+
+def marked_run(**arguments):
+    found = cr.Mined([0], [[1]], [[0.5]], [0.9], item_count=2)
+    plan = cr.chain(cr.Shuffle(), cr.MinedNegatives(1), cr.FixedSize(2), segment_ids=4)
+    return cr.Dealer(plan, cr.Table(query=np.zeros(12, int), item=np.zeros(12, int)), seed=0), found
+
+
+@pytest.mark.parametrize(
+    ("there", "folders"),
+    [
+        ("new/a/v1", lambda old, new: {old / "a": new / "a"}),
+        ("new/a/v1", lambda old, new: {str(old): str(new)}),
+        ("new/v1", lambda old, new: {f"{old}/": new / "a", old / "a" / "v1": new / "v1", old / "a" / "v": "/x"}),
+    ],
+)
+def test_folders_that_moved_are_found_where_they_lie(tmp_path, there, folders):
+    dealing, found = marked_run()
+    found.save(tmp_path / "old" / "a" / "v1")
+    dealing.adopt("mined_negatives", tmp_path / "old" / "a" / "v1")
+    state = dealing.state_dict()
+    expected = [deal.columns["negatives"].tolist() for deal in dealing]
+    (tmp_path / there).parent.mkdir(parents=True)
+    (tmp_path / "old" / "a" / "v1").rename(tmp_path / there)
+    resumed, _ = marked_run()
+    with pytest.raises(BadState, match=r"old/a/v1 must be there for stage 'mined_negatives'.*moved_folders\(state"):
+        resumed.load_state_dict(state)
+    moved = cr.moved_folders(state, folders(tmp_path / "old", tmp_path / "new"))
+    assert moved["refreshes"][0][3] == str(tmp_path / there)
+    assert state["refreshes"][0][3] == str(tmp_path / "old" / "a" / "v1")
+    resumed.load_state_dict(moved)
+    assert [deal.columns["negatives"].tolist() for deal in resumed] == expected
+    cr.Mined([0], [[0]], [[0.5]], [0.9], item_count=2).save(tmp_path / "other")
+    with pytest.raises(BadState, match=r"other must hold the version [0-9a-f]+ that the run used"):
+        resumed.load_state_dict(cr.moved_folders(state, {tmp_path / "old" / "a" / "v1": tmp_path / "other"}))
+
+
+def test_a_damaged_state_is_not_sealed_by_moving_its_folders(state):
+    assert cr.moved_folders(state, {"/a": "/b"}) == state
+    state["cursor"]["consumed"] = 7
+    with pytest.raises(BadState, match=r"checksum must be .*the file is damaged"):
+        cr.moved_folders(state, {"/a": "/b"})
+    with pytest.raises(BadArgument, match=r"folders must map old to new, got '/a'; write \{'/old/run': '/new/run'\}"):
+        cr.moved_folders(state, "/a")

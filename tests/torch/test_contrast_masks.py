@@ -70,6 +70,11 @@ def test_rows_of_padding_have_a_softmax():
         ),
         (lambda: in_batch_mask([0], [1], KNOWN, first_column=-1), r"first_column must be an integer >= 0, got -1"),
         (lambda: in_batch_mask([[0]], [1], KNOWN), r"query_ids must be a 1-D list of whole numbers >= -1, got dtype"),
+        (
+            lambda: in_batch_mask([0], [2**63], KNOWN),
+            r"item_ids must be below 2\*\*62, got 9223372036854775808; number",
+        ),
+        (lambda: in_batch_mask([[0], [1, 2]], [1], KNOWN), r"query_ids must be an array, got a list that NumPy cannot"),
         (lambda: in_batch_mask([0], [0.5], KNOWN), r"item_ids must be a 1-D list of whole numbers >= -1, got dtype"),
         (
             lambda: masked_logits(torch.zeros(2, 2), torch.ones(2, 3, dtype=torch.bool)),

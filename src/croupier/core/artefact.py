@@ -1,17 +1,19 @@
-"""Scores too large for a checkpoint: an array with a version, in memory or in a mapped file with a journal.
+"""Scores too large for a checkpoint: an array with a version, in memory or in a mapped file with journals.
 
-In a file, each step from version v - 1 to v is first written to a journal of its own (ids, old and new values,
-atomically), then to the array in place, then to the head. A crash between any two of these is undone at the next
-opening, and any journalled version can be gone back to: that is how a run resumes from a checkpoint older than the
-file. The checksum of a version is chained over the journals, so it costs nothing per row.
+In a file, each step from version v - 1 to v is first written to a journal of its own (ids, what their rows held, what
+is written), then to the array in place, then to the head. The array itself reaches the disk when the system likes, and
+at the latest once the journals since then have its size. Opening undoes what lies beyond the version that is known to
+be on the disk, last first, and does the journals up to the head's version again: so nothing is lost, whether the
+process was killed or the machine. Any version that still has its journals can be gone back to: that is how a run
+resumes from a checkpoint older than the file. The checksum of a version is chained over the journals, so it costs
+nothing per row.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,17 +21,79 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.errors import BadState
+from croupier.core.journals import Entries, Head, Journals, chained
+from croupier.errors import BadArgument, BadState, checked_int
 
-__all__ = ["Artefact"]
+__all__ = ["Artefact", "ArtefactFolder", "RowFormat", "Rows"]
 
-Scores = npt.NDArray[np.float32]
-JOURNAL = np.dtype([("id", "<i8"), ("old", "<f4"), ("new", "<f4")])
-HEAD, ARRAY = "head.json", "scores.f32"
+Rows = npt.NDArray[Any]
+LEAST_KEPT = 8
+"""A run goes back a few versions at every restart."""
+
+
+def _put(values: Rows, ids: Int64, new: Rows) -> None:
+    values[ids] = new
+
+
+@dataclass(frozen=True, slots=True)
+class RowFormat:
+    """What a row is, and how it changes: ``write(values, ids, new)`` in place, as a journal holds ids and new.
+
+    By default one float32 that new values replace. ``new`` is the dtype of what is written for an id.
+    """
+
+    row: np.dtype[Any] = np.dtype("<f4")  # noqa: RUF009 - dtypes do not change
+    new: np.dtype[Any] = np.dtype("<f4")  # noqa: RUF009
+    write: Callable[[Rows, Int64, Rows], None] = _put
+    file: str = "scores.f32"
+    kept: Any = None
+
+    @property
+    def held(self) -> np.dtype[Any]:
+        """How a journal holds a row: a record as its bytes, which NumPy moves about much faster."""
+        return self.row if self.row.names is None else np.dtype((np.void, self.row.itemsize))
+
+    def journals(self, folder: Path) -> Journals:
+        """Those of a folder."""
+        return Journals(folder, np.dtype([("id", "<i8"), ("old", self.held), ("new", self.new)]))
+
+
+SCORES = RowFormat()
+
+
+@dataclass(frozen=True, slots=True)
+class ArtefactFolder(os.PathLike[str]):
+    """A folder for what a stage learns, and how many of its versions to keep: pass it as ``artefact``.
+
+    Parameters
+    ----------
+    path : path
+    keep_versions : int, optional
+        8 or more. At least so many versions can be gone back to, and at most twice as many have a journal: a state
+        that is older is refused. A run makes a version a segment. By default none is ever removed, and the journals
+        grow by 16 bytes an observation, or more.
+
+    Examples
+    --------
+    >>> import croupier as cr
+    >>> stage = cr.LossWeighted(artefact=ArtefactFolder("run-7/losses", keep_versions=500))
+    """
+
+    path: str | os.PathLike[str]
+    keep_versions: int | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.path, (str, os.PathLike)):
+            raise BadArgument("path", "be a folder", self.path, "pass a path")
+        if self.keep_versions is not None:
+            checked_int("keep_versions", self.keep_versions, at_least=LEAST_KEPT, fix="pass None to keep all")
+
+    def __fspath__(self) -> str:
+        return os.fspath(self.path)
 
 
 class Artefact:
-    """One float32 a row, the version it has reached, and the checksum of that version.
+    """One number a row, or one record; the version they have reached, and the checksum of that version.
 
     Examples
     --------
@@ -40,74 +104,101 @@ class Artefact:
     ([1.0, 1.0, 5.0], 1)
     """
 
-    def __init__(self, values: Scores, *, version: int = 0, checksum: str = "", folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        values: Rows,
+        *,
+        version: int = 0,
+        checksum: str = "",
+        row_format: RowFormat = SCORES,
+        folder: str | os.PathLike[str] | None = None,
+        head: Head | None = None,
+    ) -> None:
         self.values = values
         self.version = version
         self.checksum = checksum
-        self.folder = folder
+        self.folder = None if folder is None else Path(folder)
+        self._format = row_format
+        self._head = Head(values.size) if head is None else head
+        self._keep = folder.keep_versions if isinstance(folder, ArtefactFolder) else None
+        self._unflushed_bytes = 0
 
     @classmethod
-    def create(cls, rows: int, initial: float) -> Self:
-        """Scores in memory."""
-        return cls(np.full(rows, initial, dtype=np.float32))
+    def create(cls, rows: int, initial: float, row_format: RowFormat = SCORES) -> Self:
+        """Rows in memory; records begin as zeros."""
+        values = np.full(rows, initial, row_format.row) if initial else np.zeros(rows, row_format.row)
+        return cls(values, row_format=row_format)
 
     @classmethod
-    def open(cls, folder: str | os.PathLike[str], rows: int, initial: float) -> Self:
-        """Scores in a mapped file: made if the folder holds none, else taken up where a crash may have left them.
+    def open(cls, folder: str | os.PathLike[str], rows: int, initial: float, row_format: RowFormat = SCORES) -> Self:
+        """Rows in a mapped file: made if the folder holds none, else taken up where a crash may have left them.
 
         One process writes an artefact at a time.
         """
         place = Path(folder)
         place.mkdir(parents=True, exist_ok=True)
-        if not (place / HEAD).exists():
-            if _journals(place):
+        journals = row_format.journals(place)
+        head = journals.head()
+        if head is None:
+            head = Head(rows, kept=row_format.kept)
+            if journals.versions(head):
                 raise BadState(f"artefact {place}", "have a head.json beside its journals", "none there", "restore it")
-            values = np.memmap(place / ARRAY, dtype="<f4", mode="w+", shape=(rows,))
-            values[:] = initial
-            values.flush()
-            _write_head(place, rows, 0, "")
-            return cls(values, folder=place)
-        head = _checked_head(place, rows)
-        values = np.memmap(place / ARRAY, dtype="<f4", mode="r+", shape=(rows,))
-        artefact = cls(values, version=head["version"], checksum=head["checksum"], folder=place)
-        artefact._undo_beyond_head(_journals(place))
-        _check_history(place, _journals(place), artefact.version, artefact.checksum)
+            values = _new_file(place / row_format.file, rows, initial, row_format.row)
+            journals.write_head(head)
+            return cls(values, row_format=row_format, folder=folder, head=head)
+        _check_size(place, head, rows, row_format)
+        values = np.memmap(place / row_format.file, dtype=row_format.row, mode="r+", shape=(rows,))
+        artefact = cls(
+            values, version=head.version, checksum=head.checksum, row_format=row_format, folder=folder, head=head
+        )
+        known = journals.versions(head)
+        journals.check(head, [version for version in known if version <= head.version], head.version, head.checksum)
+        artefact._rebuild(journals, known)
+        journals.remove_thinned(head)
         return artefact
 
     @classmethod
-    def read(cls, folder: str | os.PathLike[str], rows: int, version: int, checksum: str) -> Self:
+    def read(
+        cls, folder: str | os.PathLike[str], rows: int, version: int, checksum: str, row_format: RowFormat = SCORES
+    ) -> Self:
         """A copy in memory of a journalled version; the folder is left as it is."""
         place = Path(folder)
-        head = _checked_head(place, rows)
-        values = np.fromfile(place / ARRAY, dtype="<f4").astype(np.float32)
-        journals = _journals(place)
-        reached = [known for known in journals if _version_of(known) <= head["version"]]
-        _check_history(place, reached, head["version"], head["checksum"])
-        for journal in reversed(journals):
-            if _version_of(journal) > version:
-                _undo(values, _entries(journal))
-        _check_history(place, [known for known in journals if _version_of(known) <= version], version, checksum)
-        return cls(values, version=version, checksum=checksum)
+        journals = row_format.journals(place)
+        head = journals.head()
+        if head is None:
+            raise BadState(f"artefact {place}", "be an artefact's folder", "no head.json", "choose the right folder")
+        _check_size(place, head, rows, row_format)
+        values = np.fromfile(place / row_format.file, dtype=row_format.row)
+        known = journals.versions(head)
+        journals.check(head, [other for other in known if other <= head.version], head.version, head.checksum)
+        journals.check(head, [other for other in known if other <= version], version, checksum)
+        _rebuild(values, journals, known, (head.flushed, version), row_format)
+        return cls(values, version=version, checksum=checksum, row_format=row_format)
 
     @staticmethod
     def version_in(folder: str | os.PathLike[str]) -> int:
         """The version a folder has reached; 0 where it holds no scores."""
-        place = Path(folder)
-        return _read_head(place)["version"] if (place / HEAD).exists() else 0
+        head = SCORES.journals(Path(folder)).head()
+        return 0 if head is None else head.version
 
-    def apply(self, version: int, ids: Int64, new: Scores) -> Scores:
-        """Set the scores of these ids (unique) and return what they were."""
-        old: Scores = self.values[ids]
-        entries = np.empty(ids.size, dtype=JOURNAL)
-        entries["id"], entries["old"], entries["new"] = ids, old, new
-        checksum = _chained(self.checksum, version, entries)
-        if self.folder is not None:
-            _write_atomically(_journal(self.folder, version), _npy_bytes(entries))
-        self.values[ids] = new
-        if self.folder is not None:
-            _flush(self.values)
-            _write_head(self.folder, self.values.size, version, checksum)
+    def apply(self, version: int, ids: Int64, new: Rows) -> Rows:
+        """Write to the rows of these ids, and return what they held; plain values are for ids that are unique."""
+        old: Rows = np.asarray(self.values).take(ids)
+        journals = None if self.folder is None else self._format.journals(self.folder)
+        entries = np.empty(ids.size, dtype=self._format.journals(Path()).entry)
+        entries["id"], entries["old"], entries["new"] = ids, old.view(self._format.held), new
+        checksum = chained(self.checksum, version, entries)
+        if journals is not None:
+            journals.write(version, entries)
+        self._format.write(self.values, ids, new)
         self.version, self.checksum = version, checksum
+        if journals is not None:
+            self._head = replace(self._head, version=version, checksum=checksum)
+            self._unflushed_bytes += entries.nbytes
+            if self._unflushed_bytes >= self.values.nbytes:
+                self._flush()
+            journals.write_head(self._head)
+            self._thin(journals)
         return old
 
     def roll_back(self, version: int, checksum: str) -> None:
@@ -116,102 +207,80 @@ class Artefact:
             raise BadState(
                 "artefact", "be kept in a folder to go back", "scores in memory", "they are copies: load one"
             )
-        journals = _journals(self.folder)
-        _check_history(self.folder, [known for known in journals if _version_of(known) <= version], version, checksum)
+        journals = self._format.journals(self.folder)
+        known = journals.versions(self._head)
+        journals.check(self._head, [other for other in known if other <= version], version, checksum)
         # The head first: from then on a crash leaves journals beyond it, which the next opening undoes.
-        _write_head(self.folder, self.values.size, version, checksum)
+        flushed = min(self._head.flushed, version)
+        self._head = replace(self._head, version=version, checksum=checksum, flushed=flushed)
+        journals.write_head(self._head)
         self.version, self.checksum = version, checksum
-        self._undo_beyond_head(journals)
+        self._rebuild(journals, known)
 
-    def _undo_beyond_head(self, journals: list[Path]) -> None:
-        """Undo, last first, the journals beyond the version the head names; doing it twice is doing it once."""
-        beyond = [journal for journal in reversed(journals) if _version_of(journal) > self.version]
-        for journal in beyond:
-            _undo(self.values, _entries(journal))
-        _flush(self.values)
-        for journal in beyond:
-            journal.unlink()
+    def flush(self) -> None:
+        """Bring the array to the disk: the next opening has no journal to do again."""
+        if self.folder is not None:
+            self._flush()
+            self._format.journals(self.folder).write_head(self._head)
 
+    def _flush(self) -> None:
+        if isinstance(self.values, np.memmap):
+            self.values.flush()
+        self._head = replace(self._head, flushed=self.version)
+        self._unflushed_bytes = 0
 
-def _check_history(folder: Path, journals: list[Path], version: int, checksum: str) -> None:
-    chained = ""
-    for journal in journals:
-        chained = _chained(chained, _version_of(journal), _entries(journal))
-    if chained != checksum:
-        raise BadState(
-            f"artefact {folder}", f"have the journals that led to version {version} when it was saved",
-            "other journals", "keep the folder beside the checkpoint it belongs to",
-        )  # fmt: skip
+    def _rebuild(self, journals: Journals, known: list[int]) -> None:
+        """Make the array that of the head's version, whatever a crash has left; doing it twice is doing it once."""
+        if not known or known[-1] <= self._head.flushed:
+            return
+        _rebuild(self.values, journals, known, (self._head.flushed, self.version), self._format)
+        self._flush()
+        journals.write_head(self._head)
+        journals.remove([version for version in known if version > self.version])
 
-
-def _chained(checksum: str, version: int, entries: npt.NDArray[Any]) -> str:
-    return hashlib.blake2b(f"{checksum}{version}".encode() + entries.tobytes(), digest_size=16).hexdigest()
-
-
-def _flush(values: Scores) -> None:
-    if isinstance(values, np.memmap):
-        values.flush()
+    def _thin(self, journals: Journals) -> None:
+        if self._keep is not None and len(journals.versions(self._head)) >= 2 * self._keep:
+            self._flush()
+            self._head = journals.thin(self._head, self._keep)
 
 
-def _undo(values: Scores, entries: npt.NDArray[Any]) -> None:
-    values[entries["id"]] = entries["old"]
+def _rebuild(
+    values: Rows, journals: Journals, known: list[int], flushed_and_wanted: tuple[int, int], row_format: RowFormat
+) -> None:
+    """From an array of which ``flushed`` is on the disk, and any part of what came after it, to the version wanted."""
+    flushed, wanted = flushed_and_wanted
+    safe = min(flushed, wanted)
+    for version in [version for version in reversed(known) if version > safe]:
+        _undo(values, journals.entries(version), row_format)
+    for version in [version for version in known if safe < version <= wanted]:
+        entries = journals.entries(version)
+        row_format.write(values, entries["id"].copy(), np.ascontiguousarray(entries["new"]))
 
 
-def _journals(folder: Path) -> list[Path]:
-    return sorted(folder.glob("journal-*.npy"))
+def _undo(values: Rows, entries: Entries, row_format: RowFormat) -> None:
+    # Seen as what journals hold; of a row that comes several times, each entry says what it held before the version.
+    values.view(row_format.held)[entries["id"]] = entries["old"]
 
 
-def _entries(journal: Path) -> npt.NDArray[Any]:
-    try:
-        entries: npt.NDArray[Any] = np.load(journal, allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise BadState(f"artefact {journal}", "be a whole journal", str(error), "restore it") from None
-    if entries.dtype != JOURNAL:
-        raise BadState(f"artefact {journal}", f"have entries of {JOURNAL}", entries.dtype, "restore it")
-    return entries
+def _new_file(path: Path, rows: int, initial: float, row: np.dtype[Any]) -> Rows:
+    values: Rows = np.memmap(path, dtype=row, mode="w+", shape=(rows,))
+    if hasattr(os, "posix_fallocate"):
+        # Now rather than later: to a mapped file, a full disk is a fatal signal.
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, values.nbytes)
+    if initial:
+        values[:] = initial
+    values.flush()
+    return values
 
 
-def _checked_head(folder: Path, rows: int) -> dict[str, Any]:
-    head = _read_head(folder)
-    if head["rows"] != rows:
-        raise BadState(f"artefact {folder}", f"have {rows} rows like the table", head["rows"], "use its own table")
-    size = (folder / ARRAY).stat().st_size
-    if size != 4 * rows:
-        raise BadState(f"artefact {folder}", f"hold {4 * rows} bytes", size, "it is cut off: restore it")
-    return head
-
-
-def _journal(folder: Path, version: int) -> Path:
-    return folder / f"journal-{version:012d}.npy"
-
-
-def _version_of(journal: Path) -> int:
-    return int(journal.stem.removeprefix("journal-"))
-
-
-def _read_head(folder: Path) -> dict[str, Any]:
-    try:
-        head = json.loads((folder / HEAD).read_text())
-        return {"rows": int(head["rows"]), "version": int(head["version"]), "checksum": str(head["checksum"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadState(f"artefact {folder}", "have a readable head.json", str(error), "restore it") from None
-
-
-def _write_head(folder: Path, rows: int, version: int, checksum: str) -> None:
-    text = json.dumps({"rows": rows, "version": version, "checksum": checksum})
-    _write_atomically(folder / HEAD, text.encode())
-
-
-def _npy_bytes(values: npt.NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    beside = path.with_suffix(path.suffix + ".part")
-    with beside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+def _check_size(folder: Path, head: Head, rows: int, row_format: RowFormat) -> None:
+    what = f"artefact {folder}"
+    if head.rows != rows:
+        raise BadState(what, f"have {rows} rows like the table", head.rows, "use its own table")
+    if head.kept != row_format.kept:
+        raise BadState(what, f"keep {row_format.kept}", head.kept, "keep the same, or choose another folder")
+    path, wanted = folder / row_format.file, rows * row_format.row.itemsize
+    size = path.stat().st_size if path.exists() else 0
+    if size != wanted:
+        raise BadState(what, f"hold {wanted} bytes", size, "it is cut off: restore it")

@@ -33,6 +33,8 @@ class Chain:
                 raise BadArgument(
                     f"stage {place} of the chain", "have a name and a plan method", stage, "did you forget to call it?"
                 )
+            if not isinstance(stage.name, str):
+                raise BadArgument(f"the name of stage {place}", "be a string", stage.name, 'pass name="mine", say')
             if stage.name in seen:
                 raise BadArgument(
                     "chain", "have stages of different names", f"two named {stage.name!r}", "give one another name=..."

@@ -10,9 +10,10 @@ import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.chain import Chain
+from croupier.core.keeping import Keeping, Reading
 from croupier.core.key import Key
 from croupier.core.policies import Whole
-from croupier.core.stage import Context, Learning, Order, Prepared, Preparing
+from croupier.core.stage import Context, Learning, Order, Prepared, Preparing, Refreshing
 from croupier.core.table import Table
 from croupier.errors import BadArgument, NoInverse
 
@@ -35,11 +36,16 @@ __all__ = [
 
 
 def check_inner_order(argument: str, order: Any) -> None:
-    """Refuse what cannot be part of an order: no order, one that learns, or a chain that cuts batches."""
+    """Refuse what cannot be part of an order: no order, one that learns or is refreshed, a chain that cuts batches."""
     leaves = [leaf for _, leaf in order.leaves()] if isinstance(order, Chain) else [order]
     is_order = isinstance(leaves[0], Order) and not isinstance(order, type)
-    if not is_order or any(isinstance(leaf, Learning) for leaf in leaves):
+    if not is_order or any(isinstance(leaf, (Learning, Keeping, Reading)) for leaf in leaves):
         raise BadArgument(argument, "be an order of its own, that does not learn", order, "pass Shuffle(), say")
+    if any(isinstance(leaf, Refreshing) for leaf in leaves):
+        raise BadArgument(
+            argument, "not be refreshed in the course of the run", order,
+            "put it into the outer chain, where Dealer.adopt reaches it",
+        )  # fmt: skip
     keeps_whole = any(getattr(leaf, "whole", Whole.NO) is not Whole.NO for leaf in leaves)
     if keeps_whole or any(hasattr(leaf, "max_tokens") or hasattr(leaf, "batch_size") for leaf in leaves[1:]):
         raise BadArgument(argument, "not cut batches", order, "cut them after the order, in the outer chain")

@@ -90,7 +90,7 @@ class Whole(Enum):
     """It may be cut in place, but never joined with another: it has a shape of its own. The split is Lockstep."""
     WITH_ITS_LANES = "with its lanes"
     """It may be cut, but a step holds no batch of other lanes with it: the split is Lockstep with lanes that are a
-    multiple of the world size, or Balanced."""
+    multiple of the world size, or Balanced; and a stage after it leaves each id in its step."""
     ON_A_RANK = "on a rank"
     """All of it goes to one rank: no split may cut it."""
     IN_A_STEP = "in a step"

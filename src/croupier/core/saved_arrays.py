@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from croupier.errors import BadArgument, BadState
 __all__ = ["SavedArrays"]
 
 HEAD = "head.json"
+CHUNK_BYTES = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,16 @@ class SavedArrays:
             arrays = {
                 str(name): np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in head["arrays"]
             }
-            found = _checksum(head["kind"], arrays, head["facts"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            written, found = head["checksum"], _checksum(head["kind"], arrays, head["facts"])
+        except KeyError as error:
+            what = f"no {error} in {HEAD}"
+            raise BadState(f"folder {place}", f"hold {kind} as they were saved", what, "restore it") from None
+        except (OSError, ValueError, TypeError) as error:
             raise BadState(f"folder {place}", f"hold {kind} as they were saved", str(error), "restore it") from None
         if head["kind"] != kind:
             raise BadState(f"folder {place}", f"hold {kind}", head["kind"], "choose the right folder")
-        if found != head["checksum"]:
-            wanted = f"have the checksum {head['checksum']}"
-            raise BadState(f"folder {place}", wanted, found, "it is damaged: restore it")
+        if found != written:
+            raise BadState(f"folder {place}", f"have the checksum {written}", found, "it is damaged: restore it")
         if checksum is not None and found != checksum:
             raise BadState(
                 f"folder {place}", f"hold the version {checksum} that the run used", found,
@@ -101,7 +104,16 @@ class SavedArrays:
 def _checksum(kind: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]) -> str:
     hashed = hashlib.blake2b(json.dumps([kind, dict(facts)], sort_keys=True).encode(), digest_size=16)
     for name in sorted(arrays):
-        values = np.ascontiguousarray(arrays[name])
-        hashed.update(f"{name}{values.dtype.str}{values.shape}".encode())
-        hashed.update(values.tobytes())
+        values = np.asarray(arrays[name])
+        hashed.update(f"{name}{values.dtype.str}{values.shape or (1,)}".encode())
+        for chunk in _chunks(values):
+            hashed.update(chunk)
     return hashed.hexdigest()
+
+
+def _chunks(values: npt.NDArray[Any]) -> Iterator[memoryview]:
+    """The bytes of an array in C order, a part at a time: a mapped file is read through, not into memory."""
+    step = max(1, CHUNK_BYTES // max(1, values.itemsize))
+    flat = values.reshape(-1) if values.flags.c_contiguous else values.flat
+    for begin in range(0, values.size, step):
+        yield np.ascontiguousarray(flat[begin : begin + step]).view(np.uint8).data

@@ -83,8 +83,12 @@ class Context:
         Ids dealt before this segment since the start of the run: the clock that schedules read.
     lanes : int
         How many consecutive batches share a step; 1 where the split cuts batches itself.
+    batch_size : int, optional
+        Ids of a step that a controller adopted; None where the plan's own size holds.
     prepared, learned, refreshed : mapping
         This stage's derived facts, its scores if it learns, and its :class:`Version` if it is refreshed and one holds.
+    kept : Kept
+        The statistics that stages of this plan keep, for any stage to read; see ``core/keeping.py``.
     """
 
     table: Table
@@ -93,9 +97,11 @@ class Context:
     segment: int = 0
     first_sample: int = 0
     lanes: int = 1
+    batch_size: int | None = None
     prepared: Prepared = field(default_factory=dict[str, Any])
     learned: Any = field(default_factory=dict[str, Any])
     refreshed: Any = field(default_factory=dict[str, Any])
+    kept: Any = None
 
     def child(self, name: str) -> Context:
         """The context of a stage of this name inside the present one."""
@@ -182,7 +188,8 @@ class Learning(Stage, Protocol):
 class Refreshing(Stage, Protocol):
     """A stage that plans from something made anew in the course of the run, outside of it: a mined index, clusters.
 
-    ``Dealer.adopt`` names a folder; from the segment after next on, or the next epoch, plans read it.
+    ``Dealer.adopt`` names a folder; from the segment after next on, or the next epoch, plans read it. After a restart,
+    or where the table has grown, it is read again.
     """
 
     @property
@@ -191,5 +198,9 @@ class Refreshing(Stage, Protocol):
         ...
 
     def load_version(self, folder: str, checksum: str | None, table: Table) -> tuple[Any, str]:
-        """What to plan from, and its checksum; refuses a folder of another checksum than the one given."""
+        """What to plan from, and its checksum; refuses a folder of another checksum than the one given.
+
+        ``checksum`` is None while the folder is being adopted, for an epoch with this table; a version that was adopted
+        before may be of a table with fewer rows.
+        """
         ...

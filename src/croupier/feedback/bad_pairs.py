@@ -20,7 +20,7 @@ from croupier.errors import BadArgument, checked_int, checked_positive
 from croupier.feedback.counted_means import UNSEEN, counted_means, with_observed
 from croupier.kernels.elementary import exponential
 
-__all__ = ["BadPairs", "PairVerdicts"]
+__all__ = ["BadPairs", "PairVerdicts", "check_deviations", "pair_verdicts", "with_pair_weights"]
 
 Float64 = npt.NDArray[np.float64]
 
@@ -102,8 +102,7 @@ class BadPairs:
 
     def __post_init__(self) -> None:
         checked_int("warmup_epochs", self.warmup_epochs, at_least=1, fix="losses must be collected for an epoch first")
-        checked_positive("noisy_deviations", self.noisy_deviations, fix="the paper uses 2")
-        checked_positive("faulty_deviations", self.faulty_deviations, fix="the paper uses 3")
+        check_deviations(self.noisy_deviations, self.faulty_deviations)
 
     @property
     def initial_score(self) -> float:
@@ -125,26 +124,12 @@ class BadPairs:
         if context.epoch < self.warmup_epochs:
             return batches.with_new_columns(self.name, pair_weight=np.ones(batches.indices.size))
         learned: Learned = context.learned
-        verdicts = self.verdicts(learned.values)
-        ids = batches.indices
-        noisy = Ledger.of(self.name, "held down as noisy", int(np.count_nonzero(verdicts.is_noisy[ids])))
-        faulty = Ledger.of(self.name, "held down as faulty", int(np.count_nonzero(verdicts.is_faulty[ids])))
-        return batches.with_new_columns(self.name, pair_weight=verdicts.weights[ids]).with_ledger(noisy, faulty)
+        return with_pair_weights(batches, self.verdicts(learned.values), self.name)
 
     def verdicts(self, scores: npt.NDArray[np.float32]) -> PairVerdicts:
         """Who is held down, and how far, by the scores of all rows; before and after the warm-up alike."""
         means, counts = counted_means(scores)
-        seen = np.flatnonzero(counts)
-        whole, unit = _as_integers(means[seen])
-        mean, deviation = _mean_and_deviation(whole)
-        away = whole - mean
-        is_noisy, is_faulty = (np.zeros(scores.size, dtype=np.bool_) for _ in range(2))
-        is_noisy[seen] = away < -self.noisy_deviations * deviation
-        is_faulty[seen] = away > self.faulty_deviations * deviation
-        weights = np.ones(scores.size)
-        held = is_noisy[seen] | is_faulty[seen]
-        weights[seen[held]] = exponential(-0.5 * (away[held] / deviation) ** 2)
-        return PairVerdicts(weights, is_noisy, is_faulty, mean * unit, deviation * unit)
+        return pair_verdicts(means, counts > 0, self.noisy_deviations, self.faulty_deviations)
 
     def check_signal(self, signal: npt.NDArray[np.float32]) -> None:
         """Refuse negative losses."""
@@ -156,9 +141,40 @@ class BadPairs:
         return with_observed(scores, indices, signal)
 
 
+def check_deviations(noisy: float, faulty: float) -> None:
+    """Refuse what is no number of deviations."""
+    checked_positive("noisy_deviations", noisy, fix="the paper uses 2")
+    checked_positive("faulty_deviations", faulty, fix="the paper uses 3")
+
+
+def pair_verdicts(
+    means: Float64, is_seen: npt.NDArray[np.bool_], noisy_deviations: float, faulty_deviations: float
+) -> PairVerdicts:
+    """Who is held down, and how far, by the mean loss of each pair that was seen."""
+    seen = np.flatnonzero(is_seen)
+    whole, unit = _as_integers(means[seen])
+    mean, deviation = _mean_and_deviation(whole)
+    away = whole - mean
+    is_noisy, is_faulty = (np.zeros(means.size, dtype=np.bool_) for _ in range(2))
+    is_noisy[seen] = away < -noisy_deviations * deviation
+    is_faulty[seen] = away > faulty_deviations * deviation
+    weights = np.ones(means.size)
+    held = is_noisy[seen] | is_faulty[seen]
+    weights[seen[held]] = exponential(-0.5 * (away[held] / deviation) ** 2)
+    return PairVerdicts(weights, is_noisy, is_faulty, mean * unit, deviation * unit)
+
+
+def with_pair_weights(batches: Batches, verdicts: PairVerdicts, stage: str) -> Batches:
+    """Add the column of weights, and to the ledger how many were held down."""
+    ids = batches.indices
+    noisy = Ledger.of(stage, "held down as noisy", int(np.count_nonzero(verdicts.is_noisy[ids])))
+    faulty = Ledger.of(stage, "held down as faulty", int(np.count_nonzero(verdicts.is_faulty[ids])))
+    return batches.with_new_columns(stage, pair_weight=verdicts.weights[ids]).with_ledger(noisy, faulty)
+
+
 def _as_integers(means: Float64) -> tuple[Int64, float]:
     """Means as integers of DIGITS binary digits, and what one of them is: a power of two, so nothing depends on it."""
-    digits = DIGITS - int(np.frexp(means.max(initial=0.0))[1])
+    digits = DIGITS - int(np.frexp(np.abs(means).max(initial=0.0))[1])
     return np.rint(np.ldexp(means, digits)).astype(np.int64), math.ldexp(1.0, -digits)
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from croupier.core.chain import Chain, chain
+from croupier.core.score_statistics import LOSS
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.split.lockstep import Lockstep
 
-__all__ = ["checked_run", "checked_signal"]
+__all__ = ["checked_run", "checked_signals"]
 
 
 def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, split: Any) -> tuple[Chain, Split]:
@@ -33,12 +35,27 @@ def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, sp
     return plan if isinstance(plan, Chain) else chain(plan), chosen
 
 
-def checked_signal(signal: npt.ArrayLike, ids: int) -> npt.NDArray[np.float32]:
-    """What training observed, one finite number for each id; or the error that says what is wrong."""
-    values = np.asarray(signal, dtype=np.float32)
+def checked_signals(signal: Any, ids: int) -> dict[str, npt.NDArray[np.float32]]:
+    """What training observed, a finite number for each id and name; or the error that says what is wrong.
+
+    A copy, as a loop may go on to change its own arrays. What is masked was not observed: NaN.
+    """
+    if not isinstance(signal, Mapping):
+        return {LOSS: _checked_signal(signal, ids)}
+    named = cast("Mapping[str, npt.ArrayLike]", signal)
+    if not named:
+        raise BadArgument("signal", "name a signal", named, 'write {"loss": losses}')
+    return {str(name): _checked_signal(values, ids) for name, values in named.items()}
+
+
+def _checked_signal(signal: npt.ArrayLike, ids: int) -> npt.NDArray[np.float32]:
+    values = np.array(np.ma.getdata(signal), dtype=np.float32)
     if values.shape != (ids,):
         raise BadArgument("signal", f"have one number for each of {ids} ids", values.shape, "pass losses")
-    if not np.all(np.isfinite(values)):
-        bad = float(values[~np.isfinite(values)][0])
-        raise BadArgument("signal", "be finite", bad, "skip steps that overflowed")
+    mask: Any = cast("Any", np.ma).getmask(signal)
+    is_masked = np.broadcast_to(np.asarray(mask, dtype=np.bool_), (ids,))
+    bad = values[~(np.isfinite(values) | is_masked)]
+    if bad.size:
+        raise BadArgument("signal", "be finite", float(bad[0]), "skip steps that overflowed")
+    values[is_masked] = np.nan
     return values

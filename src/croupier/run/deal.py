@@ -1,8 +1,8 @@
-"""One batch as a rank receives it: a list of ids that knows its facts."""
+"""One batch as a rank receives it: a list of ids that knows its facts; and those of an epoch, one after another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.split import Shares
-from croupier.run.walk import Step
+from croupier.errors import TooFewIds
+from croupier.run.program import Program, Segment
+from croupier.run.walk import Step, walk
 
-__all__ = ["Deal", "deals_of_step"]
+__all__ = ["Deal", "deals_of_epoch", "deals_of_step"]
 
 
 class Deal(list[int]):
@@ -38,15 +40,20 @@ class Deal(list[int]):
         The epoch, and the step's place in it from 0.
     micro_batch, micro_batches : int
         Which part of the step this is, from 0, and how many there are.
+    step_examples, step_tokens : int
+        Examples and tokens of the whole step, over all ranks, repeated ones not counted.
     cursor : Cursor
         Where the run stands once the whole step is done.
     ledger : Ledger
         What was dropped, cut or repeated since the start of the run.
+    chosen : int64 array of shape (k,), or None
+        Places in ``ids`` of those that the training loop went on with, where it chose among them and said so.
 
     What crosses to a worker process is the list and the columns.
     """
 
     __slots__ = (
+        "chosen",
         "columns",
         "cursor",
         "epoch",
@@ -59,9 +66,12 @@ class Deal(list[int]):
         "origin",
         "start",
         "step",
+        "step_examples",
+        "step_tokens",
         "token_scale",
     )
 
+    chosen: Int64 | None
     ids: Int64
     columns: Mapping[str, npt.NDArray[Any]]
     loss_scale: float
@@ -71,6 +81,8 @@ class Deal(list[int]):
     step: int
     micro_batch: int
     micro_batches: int
+    step_examples: int
+    step_tokens: int
     cursor: Cursor
     start: Cursor
     ledger: Ledger
@@ -81,6 +93,7 @@ class Deal(list[int]):
         super().__init__(ids.tolist())
         self.ids = ids
         self.columns = columns
+        self.chosen = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (Deal, (self.ids, dict(self.columns)))
@@ -108,6 +121,34 @@ class Deal(list[int]):
         return step.places[rows]
 
 
+def deals_of_epoch(
+    program: Program,
+    start: Cursor,
+    ledger: Ledger,
+    place: tuple[int, int],
+    segment_at: Callable[[int, int], Segment],
+) -> Generator[Deal, None, Ledger]:
+    """What is left of an epoch for the rank at a place, (rank, world size); returns the ledger of what no deal ends."""
+    rank, world_size = place
+    cursor = start
+    steps = walk(program, start, world_size, segment_at)
+    while True:
+        try:
+            step = next(steps)
+        except StopIteration as end:
+            undealt: Ledger = end.value
+            break
+        shares = step.split.share(step.batches, world_size, rank)
+        ledger += step.ledger + Ledger.of("split", "repeated as padding", shares.padding_ids)
+        yield from deals_of_step(
+            step, shares, world_size=world_size, start=cursor, length=program.length, ledger=ledger
+        )
+        cursor = step.cursor
+    if cursor == start and start.epoch_steps == 0:
+        raise TooFewIds(f"epoch {start.epoch} deals no batch: {undealt}")
+    return undealt
+
+
 def deals_of_step(
     step: Step, shares: Shares, *, world_size: int, start: Cursor, length: str | None, ledger: Ledger
 ) -> list[Deal]:
@@ -124,6 +165,7 @@ def deals_of_step(
         deal.is_padding = share.is_padding
         deal.loss_scale = mine * world_size / examples if examples else 0.0
         deal.token_scale = mine_tokens * world_size / tokens if tokens else 0.0
+        deal.step_examples, deal.step_tokens = examples, tokens
         deal.epoch, deal.step = start.epoch, start.epoch_steps
         deal.micro_batch, deal.micro_batches = micro_batch, len(shares.mine)
         deal.cursor, deal.start, deal.ledger = step.cursor, start, ledger

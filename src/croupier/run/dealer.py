@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -14,15 +15,16 @@ from croupier.core.ledger import Ledger
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.errors import BadArgument, checked_int
+from croupier.run.adoption import Adoption
 from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of
-from croupier.run.checking import checked_run, checked_signal
+from croupier.run.checking import checked_run, checked_signals
 from croupier.run.counting import count_batches, count_steps
-from croupier.run.deal import Deal, deals_of_step
+from croupier.run.deal import Deal, deals_of_epoch
 from croupier.run.memory import Gather, Memory, Report
 from croupier.run.program import Program, Segment
 from croupier.run.state import read_state, write_state
-from croupier.run.walk import check_end, walk
+from croupier.run.walk import check_end
 
 __all__ = ["Dealer"]
 
@@ -166,25 +168,34 @@ class Dealer:
         """What was dropped, cut or repeated so far."""
         return self._ledger
 
-    def observe(self, deal: Deal, signal: npt.ArrayLike) -> None:
-        """Report what training observed for each id of a deal, a loss say; it acts two segments later."""
+    def observe(self, deal: Deal, signal: npt.ArrayLike | Mapping[str, npt.ArrayLike]) -> None:
+        """Report a loss for each id of a deal, or signals by name, ``{"loss": ...}``; it acts two segments later."""
         if self.world_size > 1 and not self._is_connected:
             raise BadArgument(
                 "observe", "be used where ranks can exchange what they observe", f"{self.world_size} ranks alone",
                 "initialise torch.distributed before the BatchSampler, or call connect(gather, agree)",
             )  # fmt: skip
-        values = checked_signal(signal, len(deal))
+        signals = checked_signals(signal, len(deal))
         if not deal.is_padding:
             ordinal = self.program.epochs.ordinal(deal.epoch, deal.segment)
-            self.program.memory.report(Report(ordinal, deal.places, deal.ids, values))
+            self.program.memory.report(Report(ordinal, deal.places, deal.ids, signals))
 
     def adopt_cost(self, cost: Cost) -> int:
-        """Balance shares by this cost, on every rank alike, from the segment after next on; returns its number."""
-        return self.program.adopt_cost(cost, self._received_segment, self._handed_out)
+        """Balance shares by this cost, on every rank alike; returns the segment it holds from, as for :meth:`adopt`."""
+        return self.program.adopt_cost(cost, self._adoption())
 
-    def adopt(self, stage: str, folder: str) -> int:
-        """Plan a stage from a version in a folder, on every rank alike: from the segment after next, or epoch, on."""
-        return self.program.adopt(stage, str(folder), self._received_segment, self._handed_out)
+    def adopt_batch_size(self, batch_size: int) -> int:
+        """Cut steps of so many ids (RampedSize), on every rank alike; returns the segment it holds from."""
+        return self.program.adopt_batch_size(batch_size, self._adoption())
+
+    def adopt(self, stage: str, folder: str | PathLike[str]) -> int:
+        """Plan a stage from a version in a folder, on every rank alike; returns the segment of the run it holds from.
+
+        That is the segment after next, or the next epoch if it comes sooner; for an order always the next epoch, which
+        between epochs is the one about to begin. ``FeedbackTooLate`` where prefetching has planned it already. Until
+        when a folder is needed: see ``moved_folders``.
+        """
+        return self.program.adopt(stage, folder, self._adoption(), self._whole_table)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the run stands: numbers and strings, below 4 KB; and arrays where the plan learns.
@@ -262,7 +273,8 @@ class Dealer:
         self._is_dealing = False
         self._standing = self._next_pass = self._pass_start = cursor
         self._take_grown_table()
-        self._received_segment = self._handed_out = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
+        self._received_segment = self.program.epochs.ordinal(cursor.epoch, cursor.segment)
+        self._handed_out = self._received_segment - 1
 
     def _take_grown_table(self) -> None:
         """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""
@@ -272,28 +284,19 @@ class Dealer:
             self._counts.clear()
 
     def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:
-        program, ledger, cursor = self.program, self._ledger, start
         self._undealt = Ledger()
-        steps = walk(program, start, self.world_size, segment_at)
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                self._undealt = end.value
-                break
-            shares = step.split.share(step.batches, self.world_size, self.rank)
-            ledger += step.ledger + Ledger.of("split", "repeated as padding", shares.padding_ids)
-            yield from deals_of_step(
-                step, shares, world_size=self.world_size, start=cursor, length=program.length, ledger=ledger
-            )
-            cursor = step.cursor
-        if cursor == start and start.epoch_steps == 0:
-            raise TooFewIds(f"epoch {start.epoch} deals no batch: {self._undealt}")
+        place = (self.rank, self.world_size)
+        self._undealt = yield from deals_of_epoch(self.program, start, self._ledger, place, segment_at)
+
+    def _adoption(self) -> Adoption:
+        begun = self._is_dealing and self._dealing == self._standing.epoch
+        return Adoption.at(self._standing, self.program.epochs, begun=begun, planned=self._handed_out)
 
     def _segment(self, epoch: int, number: int) -> Segment:
         memory = self.program.memory
         memory.forget_before(self._received_segment)
         self._handed_out = self.program.epochs.ordinal(epoch, number)
+        self.program.refreshes.check_known(self.program.epochs.ordinal(epoch, 0), self._handed_out)
         memory.advance(self._handed_out, self._received_segment)
         segment = self.program.segment(epoch, number)
         self._agree(segment)

@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
+from croupier.core.keeping import Keeping, Kept, Reading, check_readers
+from croupier.core.score_statistics import LOSS
 from croupier.core.stage import Learned, Learning, Stage
-from croupier.errors import BadState, FeedbackTooLate
-from croupier.run.learned_scores import DELAY, LearnedScores
+from croupier.errors import BadArgument, BadState, FeedbackTooLate
+from croupier.run.learned_scores import DELAY, LearnedScores, Signals
 
 __all__ = ["Gather", "Memory", "Report"]
 
@@ -22,12 +24,12 @@ REPORT_FIELDS = ("ordinals", "places", "ids", "values")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Signals of one deal: the segment they belong to, their places in its flat order, the ids, the values."""
+    """Signals of one deal: the segment they belong to, their places in its flat order, the ids, the values by name."""
 
     ordinal: int
     places: Int64
     ids: Int64
-    values: npt.NDArray[np.float32]
+    signals: Signals
 
 
 Gather = Callable[[list[Report]], list[list[Report]]]
@@ -46,12 +48,11 @@ class Memory:
         self.gather: Gather = _alone
         self._pass_version = 0
         self._reports: dict[int, list[Report]] = {}
-        self._scores = [LearnedScores(path, stage, rows) for path, stage in leaves if isinstance(stage, Learning)]
-
-    @property
-    def learns(self) -> bool:
-        """Whether any stage of the plan learns."""
-        return bool(self._scores)
+        stages = [stage for _, stage in leaves]
+        check_readers(stages)
+        self._scores = [LearnedScores(p, stage, rows) for p, stage in leaves if isinstance(stage, (Learning, Keeping))]
+        self.learns = any(isinstance(stage, (Learning, Reading)) for stage in stages)
+        """Whether what is observed has an effect on any plan: what is only kept has none."""
 
     def learned(self) -> dict[str, Any]:
         """The scores as nested mappings by stage name, for a context."""
@@ -59,11 +60,23 @@ class Memory:
         for scores in self._scores:
             if self._writes_files:
                 scores.check_folder_is_ours()
+            if isinstance(scores.stage, Keeping):
+                continue
             level = nested
             for name in scores.path[:-1]:
                 level = level.setdefault(name, {})
             level[scores.path[-1]] = Learned(scores.artefact.values, self.version)
         return nested
+
+    def kept(self) -> Kept:
+        """The statistics that stages keep, for a context."""
+        parts = [(s.stage.layout, s.artefact.values) for s in self._scores if isinstance(s.stage, Keeping)]
+        return Kept(parts, self.version)
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """The signals that stages make use of."""
+        return tuple(dict.fromkeys(name for scores in self._scores for name in scores.signals))
 
     def begin_pass(self) -> None:
         """A pass begins: what is learned already counts from its first segment on, also where it deals one again."""
@@ -71,8 +84,14 @@ class Memory:
 
     def report(self, report: Report) -> None:
         """Take note of what training observed."""
+        unknown = set(report.signals).difference(self.signals)
+        if self._scores and unknown:
+            raise BadArgument(
+                "signal", f"be of {', '.join(map(repr, self.signals))}", ", ".join(map(repr, sorted(unknown))),
+                "no stage of the plan keeps it: leave it out, or add KeepScores",
+            )  # fmt: skip
         for scores in self._scores:
-            scores.stage.check_signal(report.values)
+            scores.check(report.signals)
         if self._scores:
             self._reports.setdefault(report.ordinal, []).append(report)
 
@@ -102,11 +121,11 @@ class Memory:
         places = np.concatenate([report.places for report in reports])
         dealt = np.argsort(places, kind="stable")
         ids = np.concatenate([report.ids for report in reports])[dealt]
-        values = np.concatenate([report.values for report in reports])[dealt]
+        signals = {name: values[dealt] for name, values in _joined_signals(reports).items()}
         for scores in self._scores:
             if self._writes_files:
                 scores.take_file()
-            scores.apply(ordinal, ids, values)
+            scores.apply(ordinal, ids, signals)
 
     # Checkpoints.
 
@@ -119,15 +138,18 @@ class Memory:
         everyones = sorted(
             (report for rank in self.gather(mine) for report in rank), key=lambda r: (r.ordinal, r.places[:1].tolist())
         )
+        signals = _joined_signals(everyones)
+        sizes = [report.ids.size for report in everyones]
+        reports = {
+            "ordinals": np.repeat([report.ordinal for report in everyones], sizes).astype(np.int64),
+            "places": _joined([report.places for report in everyones], np.int64),
+            "ids": _joined([report.ids for report in everyones], np.int64),
+            "values": signals.pop(LOSS, np.full(sum(sizes), np.nan, dtype=np.float32)),
+        }
         return {
             "version": version,
             "scores": {"/".join(scores.path): scores.saved_at(version) for scores in self._scores},
-            "reports": {
-                "ordinals": np.repeat([r.ordinal for r in everyones], [r.ids.size for r in everyones]).astype(np.int64),
-                "places": _joined([r.places for r in everyones], np.int64),
-                "ids": _joined([r.ids for r in everyones], np.int64),
-                "values": _joined([r.values for r in everyones], np.float32),
-            },
+            "reports": {**reports, "signals": signals} if signals else reports,
         }
 
     def load(self, state: Any, *, keep_reports: bool) -> None:
@@ -145,7 +167,8 @@ class Memory:
             return
         version = operator.index(state["version"])
         reports = {name: np.asarray(state["reports"][name]) for name in REPORT_FIELDS}
-        sizes = {values.shape for values in reports.values()}
+        others = {str(name): np.asarray(values) for name, values in state["reports"].get("signals", {}).items()}
+        sizes = {values.shape for values in (*reports.values(), *others.values())}
         if version < 0 or len(sizes) != 1 or any(reports[name].dtype.kind not in "iu" for name in REPORT_FIELDS[:3]):
             raise BadState("learned reports", "be aligned columns of a version >= 0", sizes, "load an undamaged state")
         ids = reports["ids"]
@@ -160,11 +183,10 @@ class Memory:
         self._reports = {}
         for ordinal in np.unique(reports["ordinals"]).tolist() if keep_reports else ():
             here = reports["ordinals"] == ordinal
-            self.report(
-                Report(
-                    ordinal, reports["places"][here], reports["ids"][here], reports["values"][here].astype(np.float32)
-                )
-            )
+            named = {LOSS: reports["values"], **others}
+            signals = {name: values[here].astype(np.float32) for name, values in named.items()}
+            observed = {name: values for name, values in signals.items() if not np.isnan(values).all()}
+            self.report(Report(ordinal, reports["places"][here], reports["ids"][here], observed))
 
     def grown(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int) -> Memory:
         """A memory for another number of rows that knows what this one knows of the rows they share."""
@@ -193,3 +215,13 @@ def _alone(reports: list[Report]) -> list[list[Report]]:
 
 def _joined(arrays: list[npt.NDArray[Any]], dtype: Any) -> npt.NDArray[Any]:
     return np.concatenate(arrays) if arrays else np.empty(0, dtype=dtype)
+
+
+def _joined_signals(reports: Sequence[Report]) -> dict[str, npt.NDArray[np.float32]]:
+    """Each signal of these reports end to end, with what is not a number where one did not have it."""
+    names = dict.fromkeys(name for report in reports for name in report.signals)
+    joined: dict[str, npt.NDArray[np.float32]] = {}
+    for name in names:
+        parts = [r.signals.get(name, np.full(r.ids.size, np.nan, dtype=np.float32)) for r in reports]
+        joined[name] = np.concatenate(parts).astype(np.float32, copy=False)
+    return joined

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from os import PathLike
 from typing import Any, cast
 
 import numpy as np
@@ -13,18 +14,21 @@ import numpy.typing as npt
 from croupier.core.batches import Batches, Int64, concatenate
 from croupier.core.chain import Chain
 from croupier.core.cost import Cost
-from croupier.core.facts import check_length_column, checked_names, gathered_lengths
+from croupier.core.facts import gathered_lengths
 from croupier.core.fingerprint import describe, table_fingerprint
 from croupier.core.key import Key
 from croupier.core.policies import Whole
 from croupier.core.split import Bounded, Split
 from croupier.core.stage import Context, Prepared, Preparing, Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, NoInverse
-from croupier.run.cost_versions import CostVersions
+from croupier.errors import BadArgument, NoInverse, checked_int
+from croupier.run.adopted_numbers import AdoptedNumbers
+from croupier.run.adoption import Adoption
 from croupier.run.epochs import Epochs
+from croupier.run.length_columns import length_columns, split_length
 from croupier.run.memory import Memory
 from croupier.run.refreshes import Refreshes
+from croupier.run.wholeness import regroup_by_steps, whole_of
 
 __all__ = ["Program", "Segment"]
 
@@ -65,16 +69,16 @@ class Program:
         self.seed = seed
         self.split = split
         self.lanes = lanes
-        self.costs = CostVersions()
+        self.costs = self.batch_sizes = AdoptedNumbers()
         self.refreshes = Refreshes(plan)
         self.memory = Memory(self.plan.leaves(), table.size, writes_files=False) if memory is None else memory
         self._prepared: dict[tuple[tuple[str, ...], int], Prepared] = {}
         self._segments: dict[tuple[int, int, int], Segment] = {}
         self._batch_counts: dict[int, Int64] = {}
         self.epochs = Epochs(plan, table, lanes)
-        self.whole = _whole_of(plan, lanes)
-        self.lengths = self._length_columns()
-        self._split_length = self._length_of_split()
+        self.whole = whole_of(plan, lanes)
+        self.lengths = length_columns(plan, split, table)
+        self._split_length = split_length(split, table)
         self.length = self.lengths[-1] if self.lengths else None  # of input and output, a loss counts the output
         self._prepared_for(0)
         self.plan_description = describe(plan)
@@ -83,7 +87,7 @@ class Program:
         """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
         memory = self.memory.grown(self.plan.leaves(), table.size)
         grown = Program(self.plan, table, seed=self.seed, split=self.split, lanes=self.lanes, memory=memory)
-        grown.costs, grown.refreshes = self.costs, Refreshes(self.plan, self.refreshes.adopted)
+        grown.costs, grown.batch_sizes, grown.refreshes = self.costs, self.batch_sizes, self.refreshes
         return grown
 
     def with_lanes(self, lanes: int) -> Program:
@@ -97,21 +101,31 @@ class Program:
         """What a state's table is matched by."""
         return table_fingerprint(self.table)
 
-    def adopt_cost(self, cost: Cost, received_segment: int, handed_out: int) -> int:
-        """Balance by another cost from the segment after next on; returns its place among all of the run."""
+    def adopt_cost(self, cost: Cost, adoption: Adoption) -> int:
+        """Balance by another cost; returns the segment of the run it holds from."""
         if not isinstance(self.split, Bounded):
             name = type(self.split).__name__
             raise BadArgument("adopt_cost", "be used with a split that balances by cost", name, "choose Balanced()")
-        first = received_segment + 2
-        self.costs = self.costs.adopted(cost, segment=first, last_planned=handed_out)
+        if not isinstance(cost, Cost):
+            raise BadArgument("cost", "be a Cost", cost, "pass StepTimes(...).fit().cost")
+        self.costs = self.costs.adopted("a cost", (cost.linear, cost.quadratic), adoption)
         self.forget_plans()
-        return first
+        return adoption.segment
 
-    def adopt(self, name: str, folder: str, received_segment: int, handed_out: int) -> int:
+    def adopt_batch_size(self, batch_size: int, adoption: Adoption) -> int:
+        """Cut steps of another size; returns the segment of the run it holds from."""
+        size = checked_int("batch_size", batch_size, at_least=1, fix="pass the ids of a step, all ranks together")
+        if not any(getattr(stage, "takes_batch_size", False) for _, stage in self.plan.leaves()):
+            raise BadArgument(
+                "adopt_batch_size", "be used with a plan that cuts by RampedSize", self.plan, "put RampedSize(size) in"
+            )
+        self.batch_sizes = self.batch_sizes.adopted("a batch size", (size,), adoption)
+        self.forget_plans()
+        return adoption.segment
+
+    def adopt(self, name: str, folder: str | PathLike[str], adoption: Adoption, next_table: Table) -> int:
         """Plan a stage from a further version of what it refreshes; returns the segment of the run it holds from."""
-        first = self.refreshes.adopt(
-            name, folder, self.epochs, received=received_segment, handed_out=handed_out, table=self.table
-        )
+        first = self.refreshes.adopt(name, folder, adoption, (self.table, next_table))
         self.forget_plans()
         return first
 
@@ -145,6 +159,7 @@ class Program:
 
     def context(self, epoch: int, number: int = 0) -> Context:
         """What the stages of this run may depend on."""
+        size = self.batch_sizes.at(self.epochs.ordinal(epoch, number))
         return Context(
             table=self.table,
             key=Key(self.seed),
@@ -152,9 +167,11 @@ class Program:
             segment=number,
             first_sample=self.epochs.ids_before(epoch) + number * self.epochs.window,
             lanes=self.lanes,
+            batch_size=None if size is None else size[0],
             prepared=self._prepared_for(epoch),
             learned=self.memory.learned(),
             refreshed=self.refreshes.at(*self._ordinals(epoch, number), self.table),
+            kept=self.memory.kept(),
         )
 
     def _plan(self, epoch: int, number: int) -> Segment:
@@ -178,7 +195,7 @@ class Program:
         return self._sealed(epoch, number, batches)
 
     def _regrouped(self, dealt: Batches, context: Context) -> Batches:
-        batches = self.plan.regroup(dealt, context)
+        batches = regroup_by_steps(self.plan, dealt, context)
         is_kept = not self.epochs.order_cuts or (
             np.array_equal(batches.offsets, dealt.offsets) and np.array_equal(batches.indices, dealt.indices)
         )
@@ -209,7 +226,8 @@ class Program:
         sealed = replace(
             batches, indices=_read_only(batches.indices), offsets=_read_only(batches.offsets), columns=columns
         )
-        split = self.costs.split_at(self.split, self.epochs.ordinal(epoch, number))
+        cost = self.costs.at(self.epochs.ordinal(epoch, number))
+        split = self.split if cost is None else cast(Split, replace(cast(Any, self.split), cost=Cost(*cost)))
         refreshed = self.refreshes.in_segment(*self._ordinals(epoch, number))
         return Segment(epoch, number, sealed, tokens_before, split, refreshed)
 
@@ -239,21 +257,6 @@ class Program:
             self._prepared[name] = part.prepare(self.table, key, epoch)
         return self._prepared[name]
 
-    def _length_of_split(self) -> tuple[str, ...]:
-        name = getattr(self.split, "length", None)
-        if name is None or (name not in self.table and not getattr(self.split, "needs_lengths", False)):
-            return ()
-        check_length_column(self.table, name)
-        return (name,)
-
-    def _length_columns(self) -> tuple[str, ...]:
-        # The budget's own column first: it is what tokens are counted in.
-        leaves = sorted((stage for _, stage in self.plan.leaves()), key=lambda stage: not hasattr(stage, "max_tokens"))
-        named = [getattr(stage, "length", None) for stage in leaves]
-        named += [getattr(self.split, "length", None), "length"]
-        several = [checked_names(name) for name in cast("list[Any]", named) if name is not None]
-        return next((names for names in several if all(name in self.table for name in names)), ())
-
     def position_of(self, ids: Int64, epoch: int) -> Int64:
         """Where in the epoch's order each id comes first, -1 where it does not; for orders that can tell."""
         path, order = self.plan.leaves()[0]
@@ -270,21 +273,3 @@ def _read_only(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = values.view()
     view.setflags(write=False)
     return view
-
-
-def _whole_of(plan: Chain, lanes: int) -> Whole:
-    kept_with_lanes = False
-    for _, stage in plan.leaves():
-        if lanes > 1 and kept_with_lanes and (hasattr(stage, "max_tokens") or hasattr(stage, "batch_size")):
-            raise BadArgument(
-                "plan", "not cut further what shares a step on several lanes", f"{stage.name!r}",
-                "leave it out, choose Balanced(), or over_ranks=False in the stage before",
-            )  # fmt: skip
-        kept_with_lanes |= getattr(stage, "whole", Whole.NO) is Whole.WITH_ITS_LANES
-    asked = {whole for _, stage in plan.leaves() if (whole := getattr(stage, "whole", Whole.NO)) is not Whole.NO}
-    if len(asked) > 1:
-        raise BadArgument(
-            "plan", "have stages that agree how whole batches must stay", sorted(whole.value for whole in asked),
-            "choose one of these stages",
-        )  # fmt: skip
-    return asked.pop() if asked else Whole.NO

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,15 @@ from croupier.core.cursor import Cursor
 from croupier.core.fingerprint import describe, differences, digest
 from croupier.core.ledger import Entry, Ledger
 from croupier.core.policies import Tail
+from croupier.core.split import Bounded
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadState
+from croupier.run.adopted_numbers import AdoptedNumbers
 from croupier.run.audit import Skip
-from croupier.run.cost_versions import CostVersions
 from croupier.run.program import Program
 from croupier.run.refreshes import Refreshes
 
-__all__ = ["STATE_VERSION", "read_state", "write_state"]
+__all__ = ["STATE_VERSION", "moved_folders", "read_state", "with_entries", "write_state"]
 
 STATE_VERSION = 1
 FIELDS = {
@@ -31,10 +34,13 @@ FIELDS = {
     "skipped",
     "has_grown",
     "costs",
+    "batch_sizes",
     "refreshes",
     "learned",
     "checksum",
 }
+LATER_FIELDS = {"costs", "batch_sizes", "refreshes"}
+"""Missing from states of earlier versions, which had none of them."""
 
 
 def write_state(
@@ -51,9 +57,10 @@ def write_state(
         "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
         "has_grown": has_grown,
         "costs": program.costs.to_list(),
-        "refreshes": program.refreshes.to_list(),
+        "batch_sizes": program.batch_sizes.to_list(),
+        "refreshes": program.refreshes.to_list(program.epochs, cursor),
     }
-    state["checksum"] = digest(state)
+    state["checksum"] = _checksum(state)
     state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))
     return state
 
@@ -64,18 +71,7 @@ def read_state(
     """The program, cursor, ledger and skips to go on with, or an error that says what differs."""
     if isinstance(accepted, str) or not all(isinstance(name, str) for name in accepted):
         raise BadArgument("accept", "be a list of names", accepted, "write accept=['plan.stages[0].shares']")
-    if not isinstance(state, Mapping):
-        raise BadState("it", "be what state_dict() returned", type(state).__name__, "load the right file")
-    version = state.get("croupier_state")
-    if type(version) is not int or version < 1:
-        raise BadState("croupier_state", "be a version number", version, "pass what state_dict() returned")
-    if version > STATE_VERSION:
-        raise BadState("croupier_state", f"be <= {STATE_VERSION}", version, "install the newer croupier that wrote it")
-    if set(state) | {"costs", "refreshes"} != FIELDS:
-        raise BadState("it", f"have the fields {sorted(FIELDS)}", sorted(state), "it is cut off, or has been edited")
-    whole = {name: value for name, value in state.items() if name not in ("checksum", "learned")}
-    if digest(whole) != state["checksum"]:
-        raise BadState("checksum", f"be {digest(whole)}", state["checksum"], "the file is damaged: load another")
+    _check_whole(state)
     cursor = Cursor.from_dict(state["cursor"])
     _check_same("plan", state["plan"], program.plan_description, accepted)
     lanes = state["run"].get("lanes")
@@ -88,7 +84,10 @@ def read_state(
         raise BadState(
             "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
         )
-    program.costs = CostVersions.from_list(state.get("costs", []), program.split)
+    if state.get("costs") and not isinstance(program.split, Bounded):
+        raise BadState("costs", "be none for a split that does not balance", state["costs"], "load an undamaged state")
+    program.costs = AdoptedNumbers.from_list(state.get("costs", []), "costs", (0, 0))
+    program.batch_sizes = AdoptedNumbers.from_list(state.get("batch_sizes", []), "batch_sizes", (1,))
     program.refreshes = Refreshes.from_list(state.get("refreshes", []), program.plan)
     program.memory.load(state["learned"], keep_reports=keep_reports)
     program.forget_plans()
@@ -99,6 +98,82 @@ def read_state(
         raise BadState("cursor.anchor", f"be <= consumed ({cursor.consumed})", cursor.anchor, "it is damaged")
     ledger = Ledger(tuple(Entry(*entry) for entry in state["ledger"]))
     return program, cursor, ledger, tuple(_skip(entry) for entry in state["skipped"])
+
+
+def with_entries(state: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """A state whose ledger counts these entries too."""
+    if not ledger:
+        return dict(state)
+    entries = Ledger(tuple(Entry(*entry) for entry in state["ledger"])) + ledger
+    whole = {**state, "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in entries]}
+    return {**whole, "checksum": _checksum(whole)}
+
+
+def moved_folders(
+    state: Mapping[str, Any], folders: Mapping[str | PathLike[str], str | PathLike[str]]
+) -> dict[str, Any]:
+    """A state whose folders of mined negatives, clusters and the like lie elsewhere: on another machine, say.
+
+    Parameters
+    ----------
+    state : mapping
+        What ``state_dict()`` returned; it is left as it is.
+    folders : mapping of path to path
+        Where each lay, and where it lies now. A folder above counts for all within it; of several, the closest.
+
+    A folder is needed while a state names it, as long as it can be dealt from; and by the process that adopted it until
+    an epoch has ended after another version took its place.
+
+    Guarantees: as before, a version is only planned from if it has the checksum in the state.
+
+    Raises
+    ------
+    BadState
+        The state is damaged.
+
+    Examples
+    --------
+    >>> import croupier as cr, tempfile
+    >>> place = tempfile.mkdtemp()
+    >>> checksum = cr.Clusters(np.array([2, 0, 1]), np.array([0, 1, 3])).save(f"{place}/old/clusters")
+    >>> dealer = cr.Dealer(cr.NegativeAware(), cr.Table(size=3), seed=0)
+    >>> _ = dealer.adopt("negative_aware", f"{place}/old/clusters")
+    >>> state = moved_folders(dealer.state_dict(), {f"{place}/old": "/new/place"})
+    >>> state["refreshes"][0][3]
+    '/new/place/clusters'
+    """
+    if not isinstance(folders, Mapping):
+        raise BadArgument("folders", "map old to new", folders, "write {'/old/run': '/new/run'}")
+    _check_whole(state)
+    places = {fspath(old).rstrip("/\\"): fspath(new) for old, new in folders.items()}
+    moved = [[*entry[:3], _moved(entry[3], places), *entry[4:]] for entry in state.get("refreshes", [])]
+    whole = {**state, "refreshes": moved} if moved else dict(state)
+    return {**whole, "checksum": _checksum(whole)}
+
+
+def _moved(folder: str, places: Mapping[str, str]) -> str:
+    above = [old for old in places if folder.startswith(old) and folder[len(old) : len(old) + 1] in ("", "/", "\\")]
+    old = max(above, key=len, default=None)
+    return folder if old is None else str(Path(places[old] + folder[len(old) :]).absolute())
+
+
+def _check_whole(state: Mapping[str, Any]) -> None:
+    """Refuse what is no state, newer than this library, or damaged."""
+    if not isinstance(state, Mapping):
+        raise BadState("it", "be what state_dict() returned", type(state).__name__, "load the right file")
+    version = state.get("croupier_state")
+    if type(version) is not int or version < 1:
+        raise BadState("croupier_state", "be a version number", version, "pass what state_dict() returned")
+    if version > STATE_VERSION:
+        raise BadState("croupier_state", f"be <= {STATE_VERSION}", version, "install the newer croupier that wrote it")
+    if set(state) | LATER_FIELDS != FIELDS:
+        raise BadState("it", f"have the fields {sorted(FIELDS)}", sorted(state), "it is cut off, or has been edited")
+    if _checksum(state) != state["checksum"]:
+        raise BadState("checksum", f"be {_checksum(state)}", state["checksum"], "the file is damaged: load another")
+
+
+def _checksum(state: Mapping[str, Any]) -> str:
+    return digest({name: value for name, value in state.items() if name not in ("checksum", "learned")})
 
 
 def _skip(entry: Any) -> Skip:

@@ -16,6 +16,7 @@ from croupier.core.policies import Tail, Whole
 from croupier.core.split import Split
 from croupier.errors import BadArgument
 from croupier.run.program import Program, Segment
+from croupier.run.wholeness import stages_that_may_part_steps
 
 __all__ = ["Span", "Step", "check_end", "even_end", "spans_of", "walk"]
 
@@ -128,7 +129,7 @@ def check_end(program: Program, world_size: int, cursor: Cursor | None = None) -
         batches = (stop - start) // program.epochs.batch_size
         sizes = np.full(world_size + batches % world_size, program.epochs.batch_size)
         program.split.recut(sizes, world_size, whole)
-    if whole in (Whole.ON_A_RANK, Whole.IN_A_STEP):
+    if whole in (Whole.ON_A_RANK, Whole.IN_A_STEP) or stages_that_may_part_steps(program.plan, program.lanes):
         program.segment(0, 0)  # shows whether another stage regroups what must stay whole
 
 

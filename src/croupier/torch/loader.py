@@ -10,11 +10,16 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import DataLoader
 
+from croupier.core.cursor import Cursor
+from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.errors import BadArgument
+from croupier.run.choices import Choices, choice_key
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
+from croupier.run.state import with_entries
 from croupier.torch.batch_sampler import BatchSampler
+from croupier.torch.hard_examples import BiasedChoice, WeightedChoice
 from croupier.torch.with_facts import WithFacts
 
 __all__ = ["Loader"]
@@ -77,10 +82,13 @@ class Loader:
         self._feed = _Feed(batch_sampler.dealer, with_facts=isinstance(dataset, WithFacts))
         self._dataloader: DataLoader[Any] = DataLoader(dataset, batch_sampler=self._feed, **dataloader_arguments)
         self._deal: Deal | None = None
+        self._choices = Choices()
 
     def __iter__(self) -> Iterator[Any]:
         """Batches of one epoch, or of what is left of it after a state was loaded."""
-        for batch in self._dataloader:
+        for place, batch in enumerate(self._dataloader):
+            if place == 0:
+                self._choices.begin_pass(self.cursor.steps)
             self._deal = self._feed.ahead.popleft()
             self.batch_sampler.dealer.receive(self._deal)
             yield batch
@@ -124,13 +132,36 @@ class Loader:
 
     @property
     def ledger(self) -> Ledger:
-        """What was dropped, cut or repeated so far."""
-        return self.batch_sampler.ledger
+        """What was dropped, cut or repeated so far, and what :meth:`chose` was told."""
+        return self.batch_sampler.ledger + self._choices.ledger(self.cursor.steps)
 
-    def observe(self, losses: torch.Tensor | npt.ArrayLike) -> None:
-        """Report a loss for each example of the batch received last, in its order; stages that learn plan by it."""
+    @property
+    def cursor(self) -> Cursor:
+        """Where the run stands after the batch received last: the samples, tokens and steps that schedules read."""
+        return self.dealer.cursor
+
+    def observe(self, losses: torch.Tensor | npt.ArrayLike, deal: Deal | None = None) -> None:
+        """Report a loss for each example of the batch received last, or of an earlier deal; stages that learn use it."""
         values = losses.detach().float().cpu().numpy() if isinstance(losses, torch.Tensor) else losses
-        self.batch_sampler.dealer.observe(self.deal, values)
+        self.batch_sampler.dealer.observe(self.deal if deal is None else deal, values)
+
+    def choice_key(self, deal: Deal | None = None) -> Key:
+        """The random stream for a choice within the batch received last, or an earlier deal; a resume repeats it."""
+        return choice_key(self.dealer.program.seed, self.deal if deal is None else deal)
+
+    def chose(self, choice: BiasedChoice | WeightedChoice, deal: Deal | None = None) -> None:
+        """Record which examples of the batch received last, or of an earlier deal, the loop goes on to train on.
+
+        ``deal.chosen`` holds their places, and the ledger, that of a state too, counts candidates and chosen over all
+        ranks. Every rank must choose as many, once a batch; which ones, each decides for itself.
+        """
+        of = self.deal if deal is None else deal
+        if choice.candidates != len(of):
+            raise BadArgument("choice", f"be among the {len(of)} ids of the deal", choice.candidates, "pass its deal")
+        if of.chosen is not None:
+            raise BadArgument("chose", "be called once for a deal", "a second choice", "join the two before")
+        of.chosen = choice.places.cpu().numpy()
+        self._choices.add(of, choice.places.numel(), self.dealer.world_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Deal this epoch next, from its start; a no-op for the epoch that would be dealt next anyway."""
@@ -138,11 +169,12 @@ class Loader:
 
     def state_dict(self) -> dict[str, Any]:
         """The state after the batch the loop received last."""
-        return self.batch_sampler.state_dict()
+        return with_entries(self.batch_sampler.state_dict(), self._choices.ledger(self.cursor.steps))
 
     def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
         """Go on where the state was taken, on this number of ranks and workers; ``accept`` as for BatchSampler."""
         self.batch_sampler.load_state_dict(state, accept=accept)
+        self._choices = Choices()
 
 
 class _Feed:

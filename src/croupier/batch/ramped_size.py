@@ -1,0 +1,101 @@
+"""Batches whose size changes in the course of the run: by a ramp over the samples dealt, or as a controller decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from croupier.core.batches import Batches, Int64
+from croupier.core.stage import Context
+from croupier.errors import checked_int
+
+__all__ = ["RampedSize", "StepSizes"]
+
+
+@runtime_checkable
+class StepSizes(Protocol):
+    """From how many samples on a step has how many: a :class:`croupier.BatchSizeRamp`."""
+
+    @property
+    def changes(self) -> Sequence[tuple[int, int]]:
+        """Pairs of samples dealt before and size from then on; the first at 0, ascending."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RampedSize:
+    """Cut steps of as many ids as a ramp says at the samples dealt so far, all ranks together.
+
+    Parameters
+    ----------
+    sizes : BatchSizeRamp or int
+        Ids of a step over all ranks, under Lockstep and Balanced alike; ranks that cannot share it alike differ by one.
+        A number: this, until ``Dealer.adopt_batch_size`` says otherwise.
+
+    What is adopted takes the place of the ramp from its segment on. A step that begins before a change keeps its size.
+    Steps do not reach over the end of a segment: where sizes do not divide what it holds, its last two steps are
+    smaller, in any case the last. Changes at multiples of ``segment_ids``, with sizes that divide it, leave none.
+
+    Guarantees: a function of the samples dealt, so a resumed run cuts as it would have; every id given is dealt once;
+    no step above the size.
+
+    Examples
+    --------
+    >>> import croupier as cr
+    >>> plan = cr.chain(cr.Sequential(), RampedSize(cr.BatchSizeRamp([(0, 2), (4, 4)])))
+    >>> [deal.ids.tolist() for deal in cr.Dealer(plan, cr.Table(size=12), seed=0)]
+    [[0, 1], [2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    """
+
+    sizes: StepSizes | int
+    name: str = "ramped_size"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sizes, StepSizes):
+            checked_int("sizes", self.sizes, at_least=1, fix="pass a BatchSizeRamp, or the ids of a step")
+
+    @property
+    def takes_batch_size(self) -> bool:
+        """A controller may adopt another size."""
+        return True
+
+    def plan(self, batches: Batches, context: Context) -> Batches:
+        """Cut each incoming batch into steps, and each step into batches for the lanes."""
+        starts = [np.empty(0, np.int64)]
+        for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
+            if end > begin:
+                starts.append(_shared(self._steps(begin, end, context), context.lanes))
+        return batches.with_offsets(np.append(np.concatenate(starts), batches.offsets[-1]))
+
+    def _steps(self, begin: int, end: int, context: Context) -> Int64:
+        """Where steps begin and the last ends, of the ids from ``begin`` to ``end``."""
+        changes = self._changes(context)
+        untils = [*(samples - context.first_sample for samples, _ in changes[1:]), end]
+        bounds: list[Int64] = []
+        at = begin
+        for (_, size), until in zip(changes, untils, strict=True):
+            count = max(0, -(-(min(until, end) - at) // size))
+            bounds.append(at + size * np.arange(count, dtype=np.int64))
+            at += count * size
+        cut: Int64 = np.append(np.concatenate(bounds), end)
+        if cut.size > 2 and cut[-1] - cut[-2] < context.lanes and cut[-1] - cut[-3] >= 2 * context.lanes:
+            cut[-2] = (cut[-1] + cut[-3] + 1) // 2  # too few for the ranks: the last two steps share what they have
+        return cut
+
+    def _changes(self, context: Context) -> Sequence[tuple[int, int]]:
+        if context.batch_size is not None:
+            return ((0, context.batch_size),)
+        return ((0, self.sizes),) if isinstance(self.sizes, int) else self.sizes.changes
+
+
+def _shared(steps: Int64, lanes: int) -> Int64:
+    """Where the batches of all steps begin: one a lane, or one an id where there are fewer."""
+    sizes = np.diff(steps)
+    whole, rest = np.divmod(sizes, lanes)
+    counts = np.minimum(sizes, lanes)
+    lane = np.arange(int(counts.sum()), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
+    whole, rest = np.repeat(whole, counts), np.repeat(rest, counts)
+    return np.repeat(steps[:-1], counts) + lane * whole + np.minimum(lane, rest)

@@ -1,0 +1,57 @@
+"""What a training loop chose among the candidates it was dealt, counted over all ranks."""
+
+from __future__ import annotations
+
+from croupier.core.key import Key
+from croupier.core.ledger import Ledger
+from croupier.run.deal import Deal
+
+__all__ = ["Choices", "choice_key"]
+
+LOOP = "loop"
+OFFERED, CHOSEN = "offered as candidates", "chosen among them"
+
+
+def choice_key(seed: int, deal: Deal) -> Key:
+    """The stream for a choice within this deal: by its place in the flat order, so after a resume it is the same again.
+
+    Ranks and micro-batches have streams of their own.
+    """
+    return Key(seed).child("choice", deal.epoch, deal.segment, int(deal.places[0]))
+
+
+class Choices:
+    """A tally that goes with the cursor: a choice counts once its step is done, and not if the step is dealt again."""
+
+    def __init__(self) -> None:
+        self._before = self._settled = Ledger()
+        self._pending: dict[int, Ledger] = {}
+        self._last_step = 0
+
+    def begin_pass(self, steps: int) -> None:
+        """A pass begins where the run has made so many steps; what was chosen in later ones was abandoned."""
+        if steps >= self._last_step:
+            self._before = self.ledger(steps)
+        self._settled, self._pending, self._last_step = Ledger(), {}, steps
+
+    def add(self, deal: Deal, chosen: int, world_size: int) -> None:
+        """Count a choice of so many of a deal's ids, on each rank alike."""
+        step = deal.origin[0]
+        flags = step.batches.columns.get("is_padding")
+        offered = ranks = 0
+        for rank in range(world_size):
+            share = step.split.share(step.batches, world_size, rank).mine[deal.micro_batch]
+            if not share.is_padding:
+                rows = step.batches.indices[share.rows].size
+                offered += rows if flags is None else rows - int(flags[share.rows].sum())
+                ranks += 1
+        counted = Ledger.of(LOOP, OFFERED, offered) + Ledger.of(LOOP, CHOSEN, chosen * ranks)
+        number = deal.cursor.steps
+        self._pending[number] = self._pending.get(number, Ledger()) + counted
+        self._last_step = max(self._last_step, number)
+
+    def ledger(self, steps: int) -> Ledger:
+        """What was chosen since the last state was loaded, by a run that has made so many steps."""
+        for number in [number for number in self._pending if number <= steps]:
+            self._settled += self._pending.pop(number)
+        return self._before + self._settled
