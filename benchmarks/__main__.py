@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import batch_room, negatives_room, order_room, run_room, torch_room
+from benchmarks import batch_room, feedback_room, negatives_room, order_room, run_room, torch_room
 from benchmarks.harness import Row, say
 from benchmarks.table import number, print_table, verdict
 
@@ -21,6 +21,7 @@ ROOMS = {
     "batch": batch_room.rows,
     "run": run_room.rows,
     "torch": torch_room.rows,
+    "feedback": feedback_room.rows,
 }
 
 

@@ -27,6 +27,8 @@ class Cost:
 
     seconds: float
     added_mb: float
+    peak_mb: float
+    """Of the whole process, what it had loaded before included."""
 
 
 def in_child(prepare: Callable[..., Callable[[], object]], *arguments: int) -> Cost:
@@ -48,9 +50,9 @@ def measure(work: Callable[[], object]) -> Cost:
     start = time.perf_counter()
     kept = work()
     taken = time.perf_counter() - start
-    added = _peak_kb() - before
+    peak = _peak_kb()
     del kept
-    return Cost(taken, max(0, added) / 1e3)
+    return Cost(taken, max(0, peak - before) / 1e3, peak / 1e3)
 
 
 def _start_of_peak_kb() -> int:

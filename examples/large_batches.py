@@ -3,7 +3,8 @@
 - You, Gitman, Ginsburg, "Large batch training of convolutional networks" (LARS, 1708.03888); You et al., "Large batch
   optimization for deep learning" (LAMB, ICLR 2020, 1904.00962): a layer's step is in proportion to its weights' norm.
   Both are in pytorch_optimizer (4.1.0 of 2026 was read; torch_optimizer has been still since 2021, timm has them too).
-  Its ``Lamb`` does the paper's step, with the weight decay inside the ratio, only with ``weight_decouple=False``.
+  Its ``Lamb`` has the weight decay inside the ratio, as in the paper, only with ``weight_decouple=False``; and without
+  ``adam_debias=True`` its first step is ten times as long as asked, for half of the bias correction is then applied.
 - Hoffer, Hubara, Soudry, "Train longer, generalize better" (NeurIPS 2017, 1705.08741): batch norm over ghost batches,
   the rate times the root of the batch (LARS: times the batch), and as many epochs more as keep the number of steps.
 
@@ -22,7 +23,7 @@ from torch.nn.functional import batch_norm, cross_entropy
 
 import croupier as cr
 
-LAMB: dict[str, Any] = {"weight_decouple": False}
+LAMB: dict[str, Any] = {"weight_decouple": False, "adam_debias": True}
 LARS: dict[str, Any] = {"momentum": 0.9, "trust_coefficient": 0.02}  # of the paper's networks: 0.001
 
 

@@ -94,8 +94,8 @@ def recovered(idle: Int64) -> Float64:
 
 if __name__ == "__main__":
     table, noise = cr.Table(source=np.repeat(np.arange(8), 300)), np.random.default_rng(0).normal(size=2400) / 10
-    run, gained = LearnedShares(table, "source", Recovering(per_round=2, longest=16), (200, 40), seed=0), []
-    for _ in range(150):
+    run, gained = LearnedShares(table, "source", Recovering(per_round=2, longest=16), (100, 100), seed=0), []
+    for _ in range(140):
         now = recovered(idle_rounds(~np.isnan(run.rewards), 16)[-1])
         for deal in run.round():
             run.observe(deal, now[deal.columns["source"]] + noise[deal.ids])

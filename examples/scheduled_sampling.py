@@ -70,7 +70,7 @@ def accuracies(model: nn.Module, rows: Tensor) -> tuple[float, float]:
 def train(
     dealer: cr.Dealer, rows: Tensor, model: nn.Module, optimizer: torch.optim.Optimizer, true_share: Schedule
 ) -> Iterator[cr.Deal]:
-    """An epoch; the states of dealer, model and optimizer are all of it."""
+    """An epoch; the states of dealer, model and optimizer are all that a restart needs."""
     for deal in dealer:
         batch, share, key = as_batch(rows, deal), true_share(deal.cursor.samples), cr.Key(0).child(deal.epoch)
         inputs = scheduled(model, batch, share, key, greedy, PASSES) if share < 1 else batch.inputs(batch.tokens)

@@ -36,7 +36,7 @@ def test_several_stores_are_read_as_one():
 
 def test_a_plan_that_reads_what_is_not_kept_is_refused_when_the_run_is_made():
     plan = cr.chain(cr.ScoreWeighted(cr.Mean("el2n")), cr.KeepScores((cr.Mean(),)), cr.FixedSize(2))
-    text = r"plan must keep what 'score_weighted' reads, Mean\(signal='el2n'\), got only Mean.*add KeepScores\(\(Mean\(...\),\)\)"
+    text = r"keep what 'score_weighted' reads, Mean\(signal='el2n'\), got only Mean.*add KeepScores\(\(Mean\(...\),\)\)"
     with pytest.raises(BadArgument, match=text):
         cr.Dealer(plan, cr.Table(size=4), seed=0)
     with pytest.raises(BadArgument, match=r"got nothing that is; add KeepScores"):

@@ -49,3 +49,5 @@ def test_columns_of_the_table_and_of_other_stages_are_not_written_over():
         twice.first()
     with pytest.raises(BadArgument, match=r"column must be a name, got ''"):
         cr.ScoreColumn(cr.Mean(), "")
+    with pytest.raises(BadArgument, match=r"unseen must be finite, or None, got nan; None stands for not a number"):
+        cr.ScoreColumn(cr.Mean(), unseen=float("nan"))

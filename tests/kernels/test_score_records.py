@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from croupier.kernels import score_records
 from croupier.kernels.half_floats import NEAREST, half_bits_of, half_values
-from croupier.kernels.score_records import MOST_COUNTED_IN_HALF, stopped_counts, update_records
+from croupier.kernels.score_records import MOST_COUNTED_IN_HALF, are_usable, stopped_counts, update_records
 
 ROWS = 6
 RATES = np.array([0.1, 0.5])
@@ -78,7 +80,7 @@ def test_singles_hold_the_plain_statistics(observed):
         for value in mine[1:]:
             ema += RATES[0] * (value - ema)
         assert single(records, row, 20) == pytest.approx(ema, rel=1e-4, abs=1e-4)
-        forgotten = sum(before and not after for before, after in zip(rights, rights[1:], strict=False))
+        forgotten = sum(before and not after for before, after in pairwise(rights))
         state = int(records[row, 36:40].copy().view(np.uint32)[0])
         assert (state >> 2, bool(state & 2), bool(state & 1)) == (forgotten, any(rights), rights[-1])
 
@@ -119,6 +121,14 @@ def test_counts_stop_and_means_go_on():
         update_records(records, np.arange(200), signal, blocks, none, np.zeros(0), is_half=True)
     assert set(stopped_counts(records[:, 0], is_half=True).tolist()) == {MOST_COUNTED_IN_HALF}
     assert 2.95 < half(records, 1).mean() <= 3.0
+
+
+@pytest.mark.parametrize("bad", [None, (3, 0.0), (-1, 0.0), (1, np.nan), (2, -np.inf)])
+def test_what_cannot_be_used_is_found(bad):
+    ids, signals = np.array([0, 2, 1]), np.zeros((3, 2), np.float32)
+    if bad is not None:
+        ids[1], signals[1, 1] = bad
+    assert score_records._usable_numpy(ids, signals, 3) == are_usable(ids, signals, 3) == (bad is None)
 
 
 def test_nothing_overflows():

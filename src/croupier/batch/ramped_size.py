@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.stage import Context
 from croupier.errors import checked_int
+from croupier.schedules.batch_size_ramp import BatchSizeRamp
 
-__all__ = ["RampedSize", "StepSizes"]
-
-
-@runtime_checkable
-class StepSizes(Protocol):
-    """From how many samples on a step has how many: a :class:`croupier.BatchSizeRamp`."""
-
-    @property
-    def changes(self) -> Sequence[tuple[int, int]]:
-        """Pairs of samples dealt before and size from then on; the first at 0, ascending."""
-        ...
+__all__ = ["RampedSize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +40,11 @@ class RampedSize:
     [[0, 1], [2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     """
 
-    sizes: StepSizes | int
+    sizes: BatchSizeRamp | int
     name: str = "ramped_size"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.sizes, StepSizes):
+        if not isinstance(self.sizes, BatchSizeRamp):
             checked_int("sizes", self.sizes, at_least=1, fix="pass a BatchSizeRamp, or the ids of a step")
 
     @property

@@ -10,13 +10,12 @@ All are written atomically. The checksum of a version is chained over the journa
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -73,9 +72,7 @@ class Journals:
 
     def write(self, version: int, entries: Entries) -> None:
         """Write the journal of a version; it is safe on the disk when this returns."""
-        buffer = io.BytesIO()
-        np.save(buffer, entries, allow_pickle=False)
-        _write_atomically(self.path(version), buffer.getbuffer())
+        _write_atomically(self.path(version), lambda file: np.save(file, entries, allow_pickle=False))
 
     def remove(self, versions: list[int]) -> None:
         """Remove these journals."""
@@ -106,8 +103,8 @@ class Journals:
 
     def write_head(self, head: Head) -> None:
         """Write the head; it is safe on the disk when this returns."""
-        said = {name: getattr(head, name) for name in Head.__slots__}
-        _write_atomically(self.folder / HEAD, memoryview(json.dumps(said).encode()))
+        said = json.dumps({name: getattr(head, name) for name in Head.__slots__}).encode()
+        _write_atomically(self.folder / HEAD, lambda file: file.write(said))
 
     def check(self, head: Head, versions: list[int], version: int, checksum: str) -> None:
         """Refuse journals (those of ``versions``) that did not lead to this version and checksum."""
@@ -145,10 +142,10 @@ def chained(checksum: str, version: int, entries: Entries) -> str:
     return hashed.hexdigest()
 
 
-def _write_atomically(path: Path, content: memoryview) -> None:
+def _write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     beside = path.with_suffix(path.suffix + ".part")
     with beside.open("wb") as file:
-        file.write(content)
+        write(file)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

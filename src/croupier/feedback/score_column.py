@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class ScoreColumn:
     ----------
     statistic : Last, Mean, Variance, Count, Ema or Forgotten
     column : str
-    unseen : float
+    unseen : float, optional
         What stands there for an id that was not observed yet: by default not a number.
 
     Adds the column, float32, and ``<column>_version``: the segments whose observations it knows of. The ledger counts
@@ -53,13 +53,15 @@ class ScoreColumn:
 
     statistic: Statistic
     column: str = "score"
-    unseen: float = math.nan
+    unseen: float | None = None
     name: str = "score_column"
 
     def __post_init__(self) -> None:
         checked_statistics((self.statistic,))
         if not isinstance(self.column, str) or not self.column:
             raise BadArgument("column", "be a name", self.column, 'write "difficulty"')
+        if self.unseen is not None and not isfinite(self.unseen):
+            raise BadArgument("unseen", "be finite, or None", self.unseen, "None stands for not a number")
 
     @property
     def reads(self) -> tuple[Statistic, ...]:
@@ -82,7 +84,7 @@ class ScoreColumn:
         kept: Kept = context.kept
         scores = kept.at(self.statistic, batches.indices)
         is_unseen = np.isnan(scores)
-        values = np.where(is_unseen, np.float32(self.unseen), scores)
+        values = scores if self.unseen is None else np.where(is_unseen, np.float32(self.unseen), scores)
         versions = np.full(scores.size, kept.version, dtype=np.int64)
         columns = dict(zip(self._columns, (values, versions), strict=True))
         early = Ledger.of(self.name, "dealt before any observation", int(np.count_nonzero(is_unseen)))

@@ -17,6 +17,7 @@ from croupier.core.plain_array import plain_array
 from croupier.core.score_layout import Float32, ScoreLayout
 from croupier.core.score_statistics import LOSS, Statistic, statistic_of
 from croupier.errors import BadArgument, BadState, checked_int
+from croupier.kernels.score_records import are_usable
 
 __all__ = ["ScoreStore"]
 
@@ -101,8 +102,14 @@ class ScoreStore:
         BadArgument
             Rows that there are none of, values that are not finite, or of a signal that no statistic is of.
         """
-        rows = self._checked_ids(ids)
-        matrix = self._checked_values(values, rows.size)
+        rows = _whole(ids)
+        names, matrix = self._checked_values(rows.size, values)
+        if not are_usable(rows, matrix, self.rows):
+            self._checked_ids(ids)
+            raise BadArgument("values", "be finite", "one that is not", "skip steps that overflowed")
+        if len(names) < len(self.layout.signals):
+            given, matrix = matrix, np.full((rows.size, len(self.layout.signals)), np.nan, dtype=np.float32)
+            matrix[:, [self.layout.signals.index(name) for name in names]] = given
         if self._is_journalled:
             self._artefact.apply(self._artefact.version + 1, rows, matrix)
         else:
@@ -140,26 +147,33 @@ class ScoreStore:
         self._artefact.flush()
 
     def _checked_ids(self, ids: npt.ArrayLike) -> Int64:
-        given = plain_array("ids", ids)
-        if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-            raise BadArgument("ids", "be a list of row numbers", ids, "pass one id for each value")
+        given = _whole(ids)
         if given.size and (given.min() < 0 or given.max() >= self.rows):
             what = f"{given.min()} to {given.max()}"
             raise BadArgument("ids", f"be rows 0 to {self.rows - 1}", what, "is it another table?")
-        return given.astype(np.int64, copy=False)
+        return given
 
-    def _checked_values(self, values: npt.ArrayLike | Mapping[str, npt.ArrayLike], count: int) -> Float32:
+    def _checked_values(
+        self, count: int, values: npt.ArrayLike | Mapping[str, npt.ArrayLike]
+    ) -> tuple[list[str], Float32]:
+        """The signals that are given, and their values in columns."""
         named = values if isinstance(values, Mapping) else {LOSS: values}
         unknown = sorted(set(named).difference(self.layout.signals))
         if unknown or not named:
             what = ", ".join(unknown) or "none"
-            raise BadArgument("values", f"be of the signals {', '.join(self.layout.signals)}", what, "name what is kept")
-        matrix = np.full((count, len(self.layout.signals)), np.nan, dtype=np.float32)
-        for column, name in enumerate(self.layout.signals):
-            if name in named:
-                one = plain_array("values", named[name])
-                if one.shape != (count,) or not np.isfinite(one).all():
-                    what = one.shape if one.shape != (count,) else "one that is not"
-                    raise BadArgument("values", f"be {count} finite numbers", what, "skip steps that overflowed")
-                matrix[:, column] = one
-        return matrix
+            rule = f"be of the signals {', '.join(self.layout.signals)}"
+            raise BadArgument("values", rule, what, "name what is kept")
+        columns = [plain_array("values", column) for column in named.values()]
+        for column in columns:
+            if column.shape != (count,) or column.dtype.kind not in "biuf":
+                what = f"{column.dtype} of shape {column.shape}"
+                raise BadArgument("values", f"be {count} numbers", what, "pass one for each id")
+        singles = [column.astype(np.float32, copy=False) for column in columns]
+        return list(named), singles[0].reshape(count, 1) if len(singles) == 1 else np.stack(singles, axis=1)
+
+
+def _whole(ids: npt.ArrayLike) -> Int64:
+    given = plain_array("ids", ids)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise BadArgument("ids", "be a list of row numbers", ids, "pass one id for each value")
+    return given.astype(np.int64, copy=False)

@@ -20,7 +20,7 @@ from croupier.kernels.half_floats import NEAREST, SPARE_BITS, half_bits, half_bi
 from croupier.kernels.jit import Kernel
 from croupier.kernels.mixing import GOLDEN, mix64, mixed
 
-__all__ = ["MOST_COUNTED", "MOST_COUNTED_IN_HALF", "stopped_counts", "update_records"]
+__all__ = ["MOST_COUNTED", "MOST_COUNTED_IN_HALF", "are_usable", "stopped_counts", "update_records"]
 
 Int64 = npt.NDArray[np.int64]
 Float64 = npt.NDArray[np.float64]
@@ -212,7 +212,32 @@ def _update_block(
         _put_numbers(records, rows, at, ema, spare[_EMA], is_half)
 
 
+def _usable_loop(ids: Int64, values: Float32, rows: int) -> bool:
+    usable = True
+    for i in range(ids.size):
+        usable &= 0 <= ids[i] < rows
+        for column in range(values.shape[1]):
+            usable &= abs(values[i, column]) <= _LARGEST_SINGLE
+    return usable
+
+
+def _usable_numpy(ids: Int64, values: Float32, rows: int) -> bool:
+    return bool(((ids >= 0) & (ids < rows)).all() and np.isfinite(values).all())
+
+
 _update = Kernel(_update_loop, _update_numpy)
+_usable = Kernel(_usable_loop, _usable_numpy)
+
+
+def are_usable(ids: Int64, values: Float32, rows: int) -> bool:
+    """Whether all ids are in [0, rows), and all values of shape (n, signals) finite: in one look at them.
+
+    Examples
+    --------
+    >>> are_usable(np.array([0, 3]), np.ones((2, 1), np.float32), 3)
+    False
+    """
+    return bool(_usable(ids, values, rows))
 
 
 def stopped_counts(counts: npt.NDArray[Any], *, is_half: bool) -> npt.NDArray[Any]:

@@ -16,7 +16,7 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.split.lockstep import Lockstep
 
-__all__ = ["checked_run", "checked_signals"]
+__all__ = ["checked_run", "checked_signals", "checked_skip"]
 
 
 def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, split: Any) -> tuple[Chain, Split]:
@@ -33,6 +33,15 @@ def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, sp
     if not isinstance(chosen, Split) or isinstance(chosen, type):
         raise BadArgument("split", "be a split", chosen, "pass Lockstep() or Balanced(...)")
     return plan if isinstance(plan, Chain) else chain(plan), chosen
+
+
+def checked_skip(steps: Any, *, is_dealing: bool) -> None:
+    """Refuse what is no number of steps to pass over, and to pass over any in the middle of a pass."""
+    checked_int("steps", steps, at_least=1, fix="pass the number of steps to leave out")
+    if is_dealing:
+        raise BadArgument(
+            "skip_steps", "be called between passes", "a pass under way", "load_state_dict(state_dict()) ends it"
+        )
 
 
 def checked_signals(signal: Any, ids: int) -> dict[str, npt.NDArray[np.float32]]:

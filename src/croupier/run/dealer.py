@@ -15,14 +15,16 @@ from croupier.core.ledger import Ledger
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import checked_int
 from croupier.run.adoption import Adoption
 from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of
-from croupier.run.checking import checked_run, checked_signals
+from croupier.run.checking import checked_run, checked_skip
 from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_epoch
-from croupier.run.memory import Gather, Memory, Report
+from croupier.run.memory import Gather, Memory
+from croupier.run.observing import observe
 from croupier.run.program import Program, Segment
+from croupier.run.standing import Standing
 from croupier.run.state import read_state, write_state
 from croupier.run.walk import check_end
 
@@ -103,9 +105,8 @@ class Dealer:
 
         The run stands where the last deal given to :meth:`receive` leaves it, however many were asked for.
         """
-        start = self._next_pass
+        start = self._standing = self._pass_start = self._next_pass
         self.program.memory.begin_pass()
-        self._standing = self._pass_start = start
         self._dealing, self._is_dealing = start.epoch, True
         self._next_pass = start.at_epoch(start.epoch)
         return self._deals(start, self._segment)
@@ -159,6 +160,15 @@ class Dealer:
         return self._standing
 
     @property
+    def standing(self) -> Standing:
+        """Where the run stands, with what else it takes to stand here again, of the same pass or a later one."""
+        return Standing(self._standing, self._ledger, self._received_segment, self.program.memory.pass_version)
+
+    def stand_back(self, standing: Standing) -> None:
+        """Stand where the run stood while the pass goes on ahead: for who has kept what it dealt since."""
+        self._standing, self._ledger, self._received_segment, self.program.memory.pass_version = standing
+
+    @property
     def skipped(self) -> tuple[Skip, ...]:
         """What was passed over on request so far."""
         return self._skipped
@@ -170,15 +180,7 @@ class Dealer:
 
     def observe(self, deal: Deal, signal: npt.ArrayLike | Mapping[str, npt.ArrayLike]) -> None:
         """Report a loss for each id of a deal, or signals by name, ``{"loss": ...}``; it acts two segments later."""
-        if self.world_size > 1 and not self._is_connected:
-            raise BadArgument(
-                "observe", "be used where ranks can exchange what they observe", f"{self.world_size} ranks alone",
-                "initialise torch.distributed before the BatchSampler, or call connect(gather, agree)",
-            )  # fmt: skip
-        signals = checked_signals(signal, len(deal))
-        if not deal.is_padding:
-            ordinal = self.program.epochs.ordinal(deal.epoch, deal.segment)
-            self.program.memory.report(Report(ordinal, deal.places, deal.ids, signals))
+        observe(self.program, deal, signal, ranks_alone=1 if self._is_connected else self.world_size)
 
     def adopt_cost(self, cost: Cost) -> int:
         """Balance shares by this cost, on every rank alike; returns the segment it holds from, as for :meth:`adopt`."""
@@ -245,11 +247,7 @@ class Dealer:
         Call it between passes, as a rule after ``load_state_dict``, on every rank: the next ``iter()`` begins after
         them. Totals of samples, tokens and steps do not count them.
         """
-        checked_int("steps", steps, at_least=1, fix="pass the number of steps to leave out")
-        if self._is_dealing:
-            raise BadArgument(
-                "skip_steps", "be called between passes", "a pass under way", "load_state_dict(state_dict()) ends it"
-            )
+        checked_skip(steps, is_dealing=self._is_dealing)
         after, lost = pass_over(self.program, self._standing, self.world_size, steps)
         self._skipped = (*self._skipped, Skip(place_of(self._standing), place_of(after)))
         self._ledger += lost
@@ -284,8 +282,7 @@ class Dealer:
             self._counts.clear()
 
     def _deals(self, start: Cursor, segment_at: Callable[[int, int], Segment]) -> Iterator[Deal]:
-        self._undealt = Ledger()
-        place = (self.rank, self.world_size)
+        self._undealt, place = Ledger(), (self.rank, self.world_size)
         self._undealt = yield from deals_of_epoch(self.program, start, self._ledger, place, segment_at)
 
     def _adoption(self) -> Adoption:

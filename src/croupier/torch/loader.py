@@ -17,6 +17,7 @@ from croupier.errors import BadArgument
 from croupier.run.choices import Choices, choice_key
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
+from croupier.run.standing import Standing
 from croupier.run.state import with_entries
 from croupier.torch.batch_sampler import BatchSampler
 from croupier.torch.hard_examples import BiasedChoice, WeightedChoice
@@ -162,6 +163,16 @@ class Loader:
             raise BadArgument("chose", "be called once for a deal", "a second choice", "join the two before")
         of.chosen = choice.places.cpu().numpy()
         self._choices.add(of, choice.places.numel(), self.dealer.world_size)
+
+    @property
+    def place(self) -> tuple[Deal | None, Standing]:
+        """Where the loop stands: the deal received last, and the run after it."""
+        return self._deal, self.dealer.standing
+
+    def stand_back(self, place: tuple[Deal | None, Standing]) -> None:
+        """Stand where the loop stood, while the workers go on ahead; :class:`croupier.torch.Rewindable` keeps batches."""
+        self._deal, standing = place
+        self.dealer.stand_back(standing)
 
     def set_epoch(self, epoch: int) -> None:
         """Deal this epoch next, from its start; a no-op for the epoch that would be dealt next anyway."""
