@@ -115,14 +115,13 @@ def test_a_seed_gives_all_arms_the_same_beginning_and_another_not(text, monkeypa
 
 
 def test_the_whole_study_gives_the_same_again_and_prints_it(text, capsys):
-    found = [list(study.study(text, [1, 2], SMALL)) for _ in range(2)]
-    apart = [[one for one in each if isinstance(one, Run)] for each in found]
-    assert [(run.arm, run.seed) for run in apart[0]] != sorted((run.arm, run.seed) for run in apart[0])
-    assert [(run.given_truth, run.alone_mean) for run in apart[0]] == [
-        (run.given_truth, run.alone_mean) for run in apart[1]
-    ]
-    assert len(apart[0]) == 2 * len(study.arms(2))
-    study.show(apart[0], [one for one in found[0] if isinstance(one, Control)], text[1])
+    found = list(study.study(text, [1, 2], SMALL))
+    apart = [one for one in found if isinstance(one, Run)]
+    assert len({(run.arm, run.seed) for run in apart}) == len(apart) == 2 * len(study.arms(2))
+    for run in (apart[3], apart[-1]):
+        again = study.train(run.arm, text, run.seed, SMALL)
+        assert (run.given_truth, run.given_mixed, run.alone) == (again.given_truth, again.given_mixed, again.alone)
+    study.show(apart, [one for one in found if isinstance(one, Control)], text[1])
     printed = capsys.readouterr().out
     assert "VOID: the control failed" in printed  # nothing was trained
     assert "own, to 1/2 - teacher forcing" in printed

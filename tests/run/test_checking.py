@@ -4,7 +4,7 @@ import pytest
 
 import croupier as cr
 from croupier.errors import BadArgument
-from croupier.run.checking import checked_run
+from croupier.run.checking import checked_run, checked_skip
 
 PLAN, TABLE = cr.chain(cr.Shuffle(), cr.FixedSize(2)), cr.Table(size=5)
 
@@ -34,3 +34,11 @@ def test_a_stage_becomes_a_chain_and_no_split_the_default():
 def test_what_is_held_wrong_is_named(arguments, text):
     with pytest.raises(BadArgument, match=text):
         checked_run(*arguments)
+
+
+def test_steps_are_passed_over_between_passes():
+    checked_skip(3, is_dealing=False)
+    with pytest.raises(BadArgument, match=r"steps must be an integer >= 1, got 0; pass the number of steps"):
+        checked_skip(0, is_dealing=False)
+    with pytest.raises(BadArgument, match=r"skip_steps must be called between passes, got a pass under way"):
+        checked_skip(3, is_dealing=True)

@@ -101,3 +101,11 @@ def test_what_is_no_loader_and_plans_that_keep_nothing_are_refused():
         ScoreBook(3)
     with pytest.raises(BadArgument, match=r"loader must have a plan that keeps something"):
         ScoreBook(plain_loader())
+
+
+def test_a_loader_takes_signals_by_name_as_tensors():
+    loader = plain_loader(cr.KeepScores((cr.Last("margin"), cr.Last())))
+    for rows in loader:
+        loader.observe({"loss": rows.float().requires_grad_(), "margin": rows.to(torch.bfloat16)})
+    reported = [report for reports in loader.dealer.program.memory._reports.values() for report in reports]
+    assert sorted(np.concatenate([report.signals["margin"] for report in reported]).tolist()) == list(range(8))

@@ -55,13 +55,15 @@ class AdoptedNumbers:
     def from_list(cls, saved: Any, field: str, least: Numbers) -> AdoptedNumbers:
         """As read from a state, where each version has so many numbers, and none smaller than these."""
         rule = f"be lists of a segment, ascending, and {len(least)} numbers from {', '.join(map(str, least))} on"
-        entries = cast("list[Any]", saved) if isinstance(saved, list) else [saved]
+        entries: list[Any] = cast("list[Any]", saved) if isinstance(saved, list) else [saved]
+        versions: list[tuple[int, Numbers]] = []
         for entry in entries:
-            numbers = cast("list[Any]", entry) if isinstance(entry, list) else []
+            numbers = cast("list[Any]", entry) if isinstance(entry, list) else list[Any]()
             if len(numbers) != 1 + len(least) or any(
                 type(number) is not int or number < bound for number, bound in zip(numbers, (0, *least), strict=True)
             ):
-                raise BadState(field, rule, entry, "load an undamaged state")
-        if any(late[0] <= early[0] for early, late in pairwise(entries)):
-            raise BadState(field, rule, saved, "load an undamaged state")
-        return cls(tuple((entry[0], tuple(entry[1:])) for entry in entries))
+                raise BadState(field, rule, cast(Any, entry), "load an undamaged state")
+            versions.append((numbers[0], tuple(numbers[1:])))
+        if any(late[0] <= early[0] for early, late in pairwise(versions)):
+            raise BadState(field, rule, cast(Any, saved), "load an undamaged state")
+        return cls(tuple(versions))

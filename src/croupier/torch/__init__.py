@@ -18,6 +18,7 @@ from croupier.torch.loader import Loader
 from croupier.torch.packed import Packed, PackedRows, packed, packed_rows
 from croupier.torch.pad_to_shape import Padded, PadToShape
 from croupier.torch.per_sample_norms import per_sample_norms
+from croupier.torch.rewindable import Mark, Rewindable
 from croupier.torch.score_book import ScoreBook
 from croupier.torch.training_scores import TrainingScores, last_layer_gradient_norm, training_scores
 from croupier.torch.with_facts import Row, WithFacts
@@ -35,12 +36,14 @@ __all__ = [
     "EmbeddingQueue",
     "GradientStatistics",
     "Loader",
+    "Mark",
     "MicroBatch",
     "Packed",
     "PackedRows",
     "PadToShape",
     "Padded",
     "QueuedNegatives",
+    "Rewindable",
     "Row",
     "ScoreBook",
     "TrainingScores",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -16,6 +17,11 @@ from croupier.torch.distributed import place_in_world
 from croupier.torch.global_means import sum_over_ranks
 
 __all__ = ["GradientStatistics", "norm_of", "norms_of_groups", "squared_norms"]
+
+WIDE = frozenset({torch.float32, torch.float64})
+
+number_of_pass: Callable[[], int] = cast(Any, torch)._C._current_graph_task_id
+"""A number of its own for every call of backward; torch offers it to its own hooks only."""
 
 
 class GradientStatistics:
@@ -93,8 +99,7 @@ class GradientStatistics:
 
         Collective: each rank calls it in every step.
         """
-        seen = [torch.stack(norms).double().square().sum() for norms in self._passes.values()]
-        squares = cast("list[float]", torch.stack(seen).tolist()) if seen else []
+        squares = _sums_of_squares(list(self._passes.values()))
         self._passes.clear()
         sizes = [size if isinstance(size, int) else len(size.deal) for size in micro_batches]
         scales = [None if isinstance(size, int) else size.loss_scale for size in micro_batches]
@@ -117,15 +122,18 @@ class GradientStatistics:
             handle.remove()
 
     def _see(self, gradient: torch.Tensor) -> None:
-        # A number of its own for every call of backward; torch offers it to its own hooks only.
-        number = cast(Any, torch)._C._current_graph_task_id()
-        self._passes.setdefault(number, []).append(norm_of(gradient))
+        # Called for every parameter of every micro-batch, so nothing here is done twice.
+        number = number_of_pass()
+        norm = norm_of(gradient)
+        try:
+            self._passes[number].append(norm)
+        except KeyError:
+            self._passes[number] = [norm]
 
 
 def squared_norms(gradients: Iterable[torch.Tensor]) -> float:
     """The squared norm of some gradients together."""
-    norms = [norm_of(gradient) for gradient in gradients]
-    return float(torch.stack([norm.to(norms[0].device) for norm in norms]).double().square().sum()) if norms else 0.0
+    return sum(_sums_of_squares([[norm_of(gradient) for gradient in gradients]]))
 
 
 def norms_of_groups(
@@ -195,7 +203,22 @@ def norms_of_groups(
 
 def norm_of(gradient: torch.Tensor) -> torch.Tensor:
     """The norm, at least in single precision; of a sparse gradient too."""
-    dense = gradient.detach()
-    values: torch.Tensor = dense.coalesce().values() if dense.is_sparse else dense
-    wide = torch.promote_types(values.dtype, torch.float32)
-    return cast(torch.Tensor, torch.linalg.vector_norm(values, dtype=wide))
+    if gradient.requires_grad or gradient.is_sparse or gradient.dtype not in WIDE:
+        dense = gradient.detach()
+        values: torch.Tensor = dense.coalesce().values() if dense.is_sparse else dense
+        wide = torch.promote_types(values.dtype, torch.float32)
+        return cast(torch.Tensor, torch.linalg.vector_norm(values, dtype=wide))
+    return cast(torch.Tensor, torch.linalg.vector_norm(gradient))
+
+
+def _sums_of_squares(norms: list[list[torch.Tensor]]) -> list[float]:
+    """The sum of the squares of each list, fetched at once from where the gradients are."""
+    flat = [norm for part in norms for norm in part]
+    if not flat:
+        return [0.0] * len(norms)
+    try:
+        stacked = torch.stack(flat)
+    except RuntimeError:  # parameters on several devices
+        stacked = torch.stack([norm.cpu() for norm in flat])
+    values = iter(cast("list[float]", stacked.tolist()))
+    return [math.fsum(value * value for value in islice(values, len(part))) for part in norms]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy.typing as npt
 import torch
@@ -141,10 +141,16 @@ class Loader:
         """Where the run stands after the batch received last: the samples, tokens and steps that schedules read."""
         return self.dealer.cursor
 
-    def observe(self, losses: torch.Tensor | npt.ArrayLike, deal: Deal | None = None) -> None:
-        """Report a loss for each example of the batch received last, or of an earlier deal; stages that learn use it."""
-        values = losses.detach().float().cpu().numpy() if isinstance(losses, torch.Tensor) else losses
-        self.batch_sampler.dealer.observe(self.deal if deal is None else deal, values)
+    def observe(
+        self,
+        losses: torch.Tensor | npt.ArrayLike | Mapping[str, torch.Tensor | npt.ArrayLike],
+        deal: Deal | None = None,
+    ) -> None:
+        """Report a loss for each example of the batch received last, or an earlier deal; stages that learn use it.
+
+        Or several signals by name, ``{"loss": losses, "margin": margins}``, for stages that keep them.
+        """
+        self.batch_sampler.dealer.observe(self.deal if deal is None else deal, _on_host(losses))
 
     def choice_key(self, deal: Deal | None = None) -> Key:
         """The random stream for a choice within the batch received last, or an earlier deal; a resume repeats it."""
@@ -170,7 +176,7 @@ class Loader:
         return self._deal, self.dealer.standing
 
     def stand_back(self, place: tuple[Deal | None, Standing]) -> None:
-        """Stand where the loop stood, while the workers go on ahead; :class:`croupier.torch.Rewindable` keeps batches."""
+        """Stand where the loop stood while the workers go on ahead, as :class:`croupier.torch.Rewindable` does."""
         self._deal, standing = place
         self.dealer.stand_back(standing)
 
@@ -186,6 +192,12 @@ class Loader:
         """Go on where the state was taken, on this number of ranks and workers; ``accept`` as for BatchSampler."""
         self.batch_sampler.load_state_dict(state, accept=accept)
         self._choices = Choices()
+
+
+def _on_host(values: Any) -> Any:
+    if isinstance(values, Mapping):
+        return {name: _on_host(one) for name, one in cast("Mapping[str, Any]", values).items()}
+    return values.detach().float().cpu().numpy() if isinstance(values, torch.Tensor) else values
 
 
 class _Feed:

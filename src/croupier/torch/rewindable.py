@@ -151,7 +151,7 @@ class Rewindable:
         self.loader.chose(choice)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state after the batch received last, of a run that never looked ahead; any loader of the plan takes it."""
+        """The state after the batch received last, as if none had come after it; any loader of the plan takes it."""
         return self.loader.state_dict()
 
     def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
