@@ -143,7 +143,7 @@ def digits(optimizer: Callable[..., torch.optim.Optimizer], seed: int = 0) -> Tr
     sampler = BatchSampler(cr.chain(cr.Shuffle(), cr.FixedSize(32)), cr.Table(size=len(data)), seed=seed)
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 10))
-    stream = Rewindable(Loader(data, sampler))
+    stream = Rewindable(Loader(data, sampler, generator=torch.Generator()))  # else epochs draw from that of dropout
     return Training(
         model, optimizer(model.parameters()), stream, lambda model, batch: cross_entropy(model(batch[0]), batch[1])
     )

@@ -110,6 +110,7 @@ from croupier.report.negative_figures import NegativesAudit
 from croupier.report.negatives_audit import audit_negatives
 from croupier.report.preview import preview
 from croupier.report.randomness_dial import Dial, randomness_dial
+from croupier.report.taken_schedule import ScheduleComparison, TakenStep, compare_schedule
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
 from croupier.run.kept_scores import kept_scores
@@ -240,6 +241,7 @@ __all__ = [
     "Repeat",
     "ResizePace",
     "SameGroup",
+    "ScheduleComparison",
     "ScoreColumn",
     "ScoreLimits",
     "ScoreStore",
@@ -258,6 +260,7 @@ __all__ = [
     "SystematicWeighted",
     "Table",
     "Tail",
+    "TakenStep",
     "Temperature",
     "Temporal",
     "TokenBudget",
@@ -279,6 +282,7 @@ __all__ = [
     "audit_negatives",
     "balanced_clusters",
     "chain",
+    "compare_schedule",
     "content_ids",
     "controlled_mean",
     "diff",

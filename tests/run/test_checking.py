@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import croupier as cr
 from croupier.errors import BadArgument
-from croupier.run.checking import checked_run, checked_skip
+from croupier.run.checking import checked_run, checked_signals, checked_skip
 
 PLAN, TABLE = cr.chain(cr.Shuffle(), cr.FixedSize(2)), cr.Table(size=5)
 
@@ -42,3 +43,26 @@ def test_steps_are_passed_over_between_passes():
         checked_skip(0, is_dealing=False)
     with pytest.raises(BadArgument, match=r"skip_steps must be called between passes, got a pass under way"):
         checked_skip(3, is_dealing=True)
+
+
+def test_signals_are_copies_by_name_with_nan_for_what_is_masked():
+    losses = np.array([1.0, 2.0], np.float32)
+    plain = checked_signals(losses, 2)
+    losses[:] = 9
+    assert {name: values.tolist() for name, values in plain.items()} == {"loss": [1.0, 2.0]}
+    named = checked_signals({"a": [1, 2], "b": np.ma.array([np.inf, 4.0], mask=[True, False])}, 2)
+    assert named["a"].dtype == np.float32
+    assert np.array_equal(named["b"], [np.nan, 4.0], equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("signal", "text"),
+    [
+        ([1.0], r"signal must have one number for each of 2 ids, got \(1,\); pass losses"),
+        ({"a": np.ma.array([1.0, np.nan], mask=[True, False])}, r"signal must be finite, got nan; skip steps"),
+        ({}, r"signal must name a signal, got \{\}; write \{\"loss\": losses\}"),
+    ],
+)
+def test_bad_signals_are_named(signal, text):
+    with pytest.raises(BadArgument, match=text):
+        checked_signals(signal, 2)

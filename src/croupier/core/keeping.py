@@ -98,8 +98,9 @@ def check_readers(stages: Iterable[Stage]) -> None:
     for stage in listed:
         for statistic in stage.reads if isinstance(stage, Reading) else ():
             if not any(isinstance(other, Keeping) and other.layout.keeps(statistic) for other in listed):
+                found = f"only {_listed(kept)}" if kept else "nothing that is"
                 raise BadArgument(
-                    "plan", f"keep what {stage.name!r} reads, {statistic}", f"only {_listed(kept)}" if kept else "nothing that is",
+                    "plan", f"keep what {stage.name!r} reads, {statistic}", found,
                     f"add KeepScores(({type(statistic).__name__}(...),)) to the chain",
                 )  # fmt: skip
 

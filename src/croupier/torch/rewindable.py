@@ -58,6 +58,8 @@ class Rewindable:
     workers, to the end of the segment after the mark's; then ``FeedbackTooLate`` is raised.
 
     A training loop must not change batches in place while a mark is open. Versions adopted while one is open stay.
+    torch's DataLoader draws a number from the global generator where an epoch begins: give the loader one of its own
+    (``generator=torch.Generator()``), or dropout after a probe differs from that of a run without.
 
     Examples
     --------

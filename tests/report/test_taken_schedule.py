@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import croupier as cr
+from croupier import schedules
+from croupier.errors import BadArgument
+from croupier.report import schedule_plot
+
+RAMP = cr.BatchSizeRamp([(0, 10), (100, 20)])
+PLAN = cr.TrainingPlan(RAMP, schedules.cosine(400, warmup=40, peak=1e-3), rule=schedules.SqrtScaling(10))
+
+
+def as_planned(steps=20):
+    samples = [RAMP.samples_at(step) for step in range(steps)]
+    return [cr.TakenStep(at, RAMP.size_at(at), float(np.float32(PLAN(at)))) for at in samples]
+
+
+def test_a_run_that_followed_its_plan_is_said_to_have():
+    compared = cr.compare_schedule(PLAN, as_planned())
+    assert str(compared) == "20 steps, 300 samples\nbatch size: as planned\nlearning rate: as planned"
+    told = json.loads(json.dumps(compared.to_dict()))
+    assert told["size_parts_at"] is told["rate_parts_at"] is None
+    assert told["largest_rate_ratio"] == pytest.approx(1)
+
+
+def test_where_a_run_left_its_plan_is_said():
+    taken = as_planned()
+    taken[7:] = [step._replace(learning_rate=step.learning_rate * 2) for step in taken[7:]]
+    taken[12] = taken[12]._replace(batch_size=10)
+    compared = cr.compare_schedule(PLAN, taken)
+    assert (compared.rate_parts_at, compared.size_parts_at) == (70, 140)
+    assert compared.to_dict()["steps_of_another_size"] == 1
+    assert compared.to_dict()["largest_rate_ratio"] == pytest.approx(2)
+    assert "batch size: not as planned from sample 140 on, 10 for 20" in str(compared)
+
+
+def test_both_are_drawn(tmp_path):
+    pytest.importorskip("matplotlib", reason="the plot is an extra")
+    cr.compare_schedule(PLAN, as_planned()).plot(tmp_path / "taken.svg")
+    text = (tmp_path / "taken.svg").read_text()
+    assert text.startswith("<?xml")
+    assert len(text) > 5_000
+
+
+def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch, tmp_path):
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(schedule_plot.importlib, "import_module", missing)
+    with pytest.raises(ImportError, match=r"pip install 'croupier\[plot\]'"):
+        cr.compare_schedule(PLAN, as_planned()).plot(tmp_path / "taken.svg")
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(BadArgument, match=r"plan must be a TrainingPlan, got 3"):
+        cr.compare_schedule(3, as_planned())
+    with pytest.raises(BadArgument, match=r"taken must be TakenSteps, one at least"):
+        cr.compare_schedule(PLAN, [])
+    with pytest.raises(BadArgument, match=r"taken must ascend in samples, got 0 after 190; drop what was logged"):
+        cr.compare_schedule(PLAN, [*as_planned(15), *as_planned(2)])
