@@ -39,10 +39,10 @@ class Decoder(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.embed = nn.Embedding(256, 64)
-        layer = nn.TransformerEncoderLayer(64, 4, 128, dropout=0.0, batch_first=True)
+        self.embed = nn.Embedding(256, 128)
+        layer = nn.TransformerEncoderLayer(128, 4, 256, dropout=0.0, batch_first=True)
         self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
-        self.head = nn.Linear(64, 256)
+        self.head = nn.Linear(128, 256)
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         return self.head(self.layers(self.embed(tokens))).transpose(1, 2)
@@ -58,10 +58,10 @@ def convolutional() -> nn.Module:
 def works() -> list[Work]:
     torch.manual_seed(0)
     return [
-        Work("convolutions on 28 x 28, micro-batches of 32", convolutional, torch.randn(32, 1, 28, 28),
-             torch.randint(0, 10, (32,))),
-        Work("2 transformer layers, micro-batches of 8 x 64 tokens", Decoder, torch.randint(0, 256, (8, 64)),
-             torch.randint(0, 256, (8, 64))),
+        Work("convolutions on 28 x 28, micro-batches of 64", convolutional, torch.randn(64, 1, 28, 28),
+             torch.randint(0, 10, (64,))),
+        Work("2 transformer layers, micro-batches of 8 x 128 tokens", Decoder, torch.randint(0, 256, (8, 128)),
+             torch.randint(0, 256, (8, 128))),
     ]  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def rows(*, quick: bool) -> Iterator[Row]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for work in works():
-        milliseconds, percent = added(work, 50 if quick else 300)
+        milliseconds, percent = added(work, 40 if quick else 150)
         yield row(
             f"gradients measured and a size decided, {MICRO_BATCHES} micro-batches a step: {work.name}", "% more",
             {OURS: [percent]}, better=None, reach=Reach(at_most=3), packages=("torch",),

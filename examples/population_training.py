@@ -2,7 +2,7 @@
 
 Source: Jaderberg et al., "Population based training of neural networks" (1711.09846). After every turn the last quarter
 by score copies weights and rates of a member drawn from the first quarter (exploit), and multiplies each rate by 1.2 or
-0.8, or draws it anew (explore: one time in four, as Ray Tune does by default). Members here begin with the same weights.
+0.8, or draws it anew (explore; one time in four, as Ray Tune does by default). Here members begin with equal weights.
 
 The schedule that won is made of turns of several members. Ours: its data can be had again, so that a run alone, on one
 member's hardware, ends with the same weights bit for bit. Where the data stand after an exploit is a choice:
