@@ -5,7 +5,7 @@ turns of a :class:`population_training.Member`, and the state of its loader: a f
 on with the very next batch the other would have had. Ray leaves to the user what a checkpoint holds; without the
 loader's state a worker would go on in its own data, or begin an epoch again, and no run alone could do the same.
 
-Run on two cores with four workers, on 21 November 2026: 8 turns, the winner's rates came by five exploits, and the
+Run on two cores with four workers, on 21 November 2026: 8 turns, the winner changed its rates five times, and the
 replay had the same bits. Two more turns than were asked for: who takes over also goes back to the iteration it copies.
 
 All workers have one plan and one seed, so any state fits any worker, and a run alone on that plan with the rates that

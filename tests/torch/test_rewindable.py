@@ -199,6 +199,18 @@ def test_a_plan_that_learns_looks_ahead_as_far_as_feedback_allows():
     assert next(stream).tolist() == next(iter(learning())).tolist()
 
 
+def test_nothing_is_adopted_where_the_stream_has_looked_ahead():
+    stream = Rewindable(loader(plan=cr.chain(cr.Shuffle(), cr.RampedSize(2), segment_ids=8)))
+    next(stream)
+    mark = stream.mark()
+    list(islice(stream, 12))
+    stream.rewind(mark)
+    with pytest.raises(FeedbackTooLate, match=r"a batch size can be adopted from segment 2 on, but segment 2 has been"):
+        stream.loader.dealer.adopt_batch_size(4)
+    list(islice(stream, 12))
+    assert stream.loader.dealer.adopt_batch_size(4) > 2
+
+
 def test_choices_count_once():
     stream = Rewindable(loader())
     mark = stream.mark()

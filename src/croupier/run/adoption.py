@@ -16,8 +16,8 @@ __all__ = ["Adoption"]
 class Adoption:
     """Segments by their place among all of the run; the same on every rank, live and after a restart.
 
-    No loader plans an epoch before the pass over the one before it is over. So the next epoch is free whatever was
-    prefetched, and within an epoch the segment after next.
+    No loader plans an epoch before the pass over the one before it is over, unless a stream that can go back has looked
+    so far ahead. So the next epoch is free whatever was prefetched, and within an epoch the segment after next.
 
     Parameters
     ----------

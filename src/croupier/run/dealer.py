@@ -161,12 +161,12 @@ class Dealer:
 
     @property
     def standing(self) -> Standing:
-        """Where the run stands, with what else it takes to stand here again, of the same pass or a later one."""
-        return Standing(self._standing, self._ledger, self._received_segment, self.program.memory.pass_version)
+        """Where the run stands, with what else it takes to stand here again."""
+        return Standing(self._standing, self._ledger, self._received_segment)
 
     def stand_back(self, standing: Standing) -> None:
         """Stand where the run stood while the pass goes on ahead: for who has kept what it dealt since."""
-        self._standing, self._ledger, self._received_segment, self.program.memory.pass_version = standing
+        self._standing, self._ledger, self._received_segment = standing
 
     @property
     def skipped(self) -> tuple[Skip, ...]:

@@ -46,8 +46,7 @@ class Memory:
         self.version = 0
         self._writes_files = writes_files
         self.gather: Gather = _alone
-        self.pass_version = 0
-        """The version that the pass began with."""
+        self._pass_version = 0
         self._reports: dict[int, list[Report]] = {}
         stages = [stage for _, stage in leaves]
         check_readers(stages)
@@ -81,7 +80,7 @@ class Memory:
 
     def begin_pass(self) -> None:
         """A pass begins: what is learned already counts from its first segment on, also where it deals one again."""
-        self.pass_version = self.version
+        self._pass_version = self.version
 
     def report(self, report: Report) -> None:
         """Take note of what training observed."""
@@ -134,7 +133,7 @@ class Memory:
         """What a run that stands in segment ``ordinal`` needs; collective where ranks report on their own."""
         if not self._scores:
             return {}
-        version = min(max(self.pass_version, ordinal - DELAY + 1), self.version)
+        version = min(max(self._pass_version, ordinal - DELAY + 1), self.version)
         mine = [report for known, reports in self._reports.items() if known >= version for report in reports]
         everyones = sorted(
             (report for rank in self.gather(mine) for report in rank), key=lambda r: (r.ordinal, r.places[:1].tolist())
@@ -180,7 +179,7 @@ class Memory:
             raise BadState("learned scores", f"be of {sorted(names)}", sorted(state.get("scores", {})), "use its plan")
         for scores, found in [(s, s.found(state["scores"]["/".join(s.path)])) for s in self._scores]:
             scores.go_on_with(found)
-        self.version = self.pass_version = version
+        self.version = self._pass_version = version
         self._reports = {}
         for ordinal in np.unique(reports["ordinals"]).tolist() if keep_reports else ():
             here = reports["ordinals"] == ordinal

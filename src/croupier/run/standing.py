@@ -19,11 +19,8 @@ class Standing(NamedTuple):
     ledger : Ledger
     segment : int
         That of the deal received last, among all of the run: what feedback waits for.
-    version : int
-        Of what was learned when the pass began that deals it.
     """
 
     cursor: Cursor
     ledger: Ledger
     segment: int
-    version: int

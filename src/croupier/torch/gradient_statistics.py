@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -72,7 +71,7 @@ class GradientStatistics:
             raise BadArgument(
                 "model", "have parameters that require a gradient", model, "pass the model that is trained"
             )
-        self._passes: dict[int, list[torch.Tensor]] = {}
+        self._passes: dict[int, list[torch.Tensor | float]] = {}
         self._handles: list[Any] = [parameter.register_hook(self._see) for parameter in self._parameters]
 
     def measure(
@@ -125,15 +124,19 @@ class GradientStatistics:
         # Called for every parameter of every micro-batch, so nothing here is done twice.
         number = number_of_pass()
         norm = norm_of(gradient)
+        # What is kept on the host is a number: small tensors between large ones that come and go would hold on to the
+        # heap, which then grows and shrinks all the time. Elsewhere fetching one would wait for the device.
+        seen = norm.item() if gradient.is_cpu else norm
         try:
-            self._passes[number].append(norm)
+            self._passes[number].append(seen)
         except KeyError:
-            self._passes[number] = [norm]
+            self._passes[number] = [seen]
 
 
 def squared_norms(gradients: Iterable[torch.Tensor]) -> float:
     """The squared norm of some gradients together."""
-    return sum(_sums_of_squares([[norm_of(gradient) for gradient in gradients]]))
+    norms = (norm_of(gradient) for gradient in gradients)
+    return _sums_of_squares([[norm.item() if norm.is_cpu else norm for norm in norms]])[0]
 
 
 def norms_of_groups(
@@ -211,14 +214,14 @@ def norm_of(gradient: torch.Tensor) -> torch.Tensor:
     return cast(torch.Tensor, torch.linalg.vector_norm(gradient))
 
 
-def _sums_of_squares(norms: list[list[torch.Tensor]]) -> list[float]:
-    """The sum of the squares of each list, fetched at once from where the gradients are."""
-    flat = [norm for part in norms for norm in part]
-    if not flat:
-        return [0.0] * len(norms)
+def _sums_of_squares(norms: Sequence[Sequence[torch.Tensor | float]]) -> list[float]:
+    """The sum of the squares of each sequence; those on a device are fetched at once."""
+    tensors = [norm for part in norms for norm in part if isinstance(norm, torch.Tensor)]
     try:
-        stacked = torch.stack(flat)
+        fetched = cast("list[float]", torch.stack(tensors).tolist()) if tensors else []
     except RuntimeError:  # parameters on several devices
-        stacked = torch.stack([norm.cpu() for norm in flat])
-    values = iter(cast("list[float]", stacked.tolist()))
-    return [math.fsum(value * value for value in islice(values, len(part))) for part in norms]
+        fetched = [float(norm) for norm in tensors]
+    values = iter(fetched)
+    return [
+        math.fsum((next(values) if isinstance(norm, torch.Tensor) else norm) ** 2 for norm in part) for part in norms
+    ]
