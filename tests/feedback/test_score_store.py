@@ -98,7 +98,7 @@ def test_folders_of_something_else_are_refused(tmp_path):
     with pytest.raises(BadState, match=r"must hold scores, got no head.json; choose a folder of KeepScores"):
         cr.ScoreStore.load(tmp_path)
     Artefact.open(tmp_path, 3, 1.0)
-    with pytest.raises(BadState, match=r"must hold scores, got something else"):
+    with pytest.raises(BadState, match=r"must hold scores, got other things"):
         cr.ScoreStore.load(tmp_path)
     with pytest.raises(BadArgument, match=r"rows must be an integer >= 1, got 0"):
         cr.ScoreStore(0, (cr.Mean(),))

@@ -53,9 +53,14 @@ class RowFormat:
         """How a journal holds a row: a record as its bytes, which NumPy moves about much faster."""
         return self.row if self.row.names is None else np.dtype((np.void, self.row.itemsize))
 
+    @property
+    def entry(self) -> np.dtype[Any]:
+        """What a journal has for each id."""
+        return np.dtype([("id", "<i8"), ("old", self.held), ("new", self.new)])
+
     def journals(self, folder: Path) -> Journals:
         """Those of a folder."""
-        return Journals(folder, np.dtype([("id", "<i8"), ("old", self.held), ("new", self.new)]))
+        return Journals(folder, self.entry)
 
 
 SCORES = RowFormat()
@@ -185,7 +190,7 @@ class Artefact:
         """Write to the rows of these ids, and return what they held; plain values are for ids that are unique."""
         old: Rows = np.asarray(self.values).take(ids)
         journals = None if self.folder is None else self._format.journals(self.folder)
-        entries = np.empty(ids.size, dtype=self._format.journals(Path()).entry)
+        entries = np.empty(ids.size, dtype=self._format.entry)
         entries["id"], entries["old"], entries["new"] = ids, old.view(self._format.held), new
         checksum = chained(self.checksum, version, entries)
         if journals is not None:

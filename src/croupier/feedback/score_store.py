@@ -83,13 +83,12 @@ class ScoreStore:
             No such folder, of something else, or damaged.
         """
         head = RowFormat().journals(Path(folder)).head()
+        if head is None:
+            raise BadState(f"artefact {folder}", "hold scores", "no head.json", "choose a folder of KeepScores")
         try:
-            kept: Any = None if head is None else head.kept
-            layout = ScoreLayout(tuple(map(statistic_of, kept["statistics"])), kept["half"])
+            layout = ScoreLayout(tuple(map(statistic_of, head.kept["statistics"])), head.kept["half"])
         except (TypeError, KeyError, ValueError):
-            found = "no head.json" if head is None else "something else"
-            raise BadState(f"artefact {folder}", "hold scores", found, "choose a folder of KeepScores") from None
-        assert head is not None
+            raise BadState(f"artefact {folder}", "hold scores", "other things", "choose a folder of KeepScores") from None
         store = cls(1, layout.statistics, half=layout.half)
         store._artefact = Artefact.read(folder, head.rows, head.version, head.checksum, layout.format)
         return store

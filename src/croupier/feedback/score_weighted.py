@@ -81,13 +81,13 @@ class ScoreWeighted:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         kept: Kept = context.kept
-        scores, version = (learned := kept.read(self.statistic)).values, learned.version
+        scores = kept.read(self.statistic).values
         is_unseen = np.isnan(scores)
         found = score_levels(self._finite(scores, is_unseen))
         sums = from_whole_weights(level_weights(found, ceil(Fraction(self.uniform_share) * PARTS))[found.levels])
         dealt = sums.draw(batches, context.epoch_key)
         early = int(np.count_nonzero(is_unseen[dealt.indices]))
-        versions = np.full(dealt.indices.size, version, dtype=np.int64)
+        versions = np.full(dealt.indices.size, kept.version, dtype=np.int64)
         return dealt.with_columns(score_version=versions).with_ledger(
             Ledger.of(self.name, "drawn before any observation", early)
         )

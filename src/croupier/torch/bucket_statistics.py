@@ -12,7 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from croupier.errors import BadArgument
 from croupier.feedback.gradient_norms import GradientNorms
-from croupier.torch.gradient_statistics import norm_of, norms_of_groups, squared_norms
+from croupier.torch.gradient_statistics import norm_of, norms_of_groups, squared_norms, sums_of_squares
 
 __all__ = ["BucketStatistics"]
 
@@ -55,7 +55,7 @@ class BucketStatistics:
         self._group = model.process_group
         self._exchange: CommunicationHook = cast(Any, default_hooks).allreduce_hook if exchange is None else exchange
         self._passes = 0
-        self._norms: list[torch.Tensor] = []
+        self._norms: list[torch.Tensor | float] = []
         # A function without annotations: DistributedDataParallel would compare them, and they are strings here.
         cast(Any, model).register_comm_hook(None, lambda _, bucket: self._see(bucket))  # pyright: ignore
 
@@ -74,7 +74,7 @@ class BucketStatistics:
         BadArgument
             On every rank where any exchanged gradients more often than once, or never.
         """
-        mine = float(torch.stack(self._norms).double().square().sum()) / loss_scale**2 if self._norms else 0.0
+        mine = sums_of_squares([self._norms])[0] / loss_scale**2
         fault = "" if self._passes == 1 else f"{self._passes} exchanges of gradients in a step"
         self._norms, self._passes = [], 0
         gradients = (parameter.grad for parameter in self._model.parameters() if parameter.grad is not None)

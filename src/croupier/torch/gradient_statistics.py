@@ -15,7 +15,7 @@ from croupier.torch.accumulation import MicroBatch
 from croupier.torch.distributed import place_in_world
 from croupier.torch.global_means import sum_over_ranks
 
-__all__ = ["GradientStatistics", "norm_of", "norms_of_groups", "squared_norms"]
+__all__ = ["GradientStatistics", "norm_of", "norms_of_groups", "squared_norms", "sums_of_squares"]
 
 WIDE = frozenset({torch.float32, torch.float64})
 
@@ -98,7 +98,7 @@ class GradientStatistics:
 
         Collective: each rank calls it in every step.
         """
-        squares = _sums_of_squares(list(self._passes.values()))
+        squares = sums_of_squares(list(self._passes.values()))
         self._passes.clear()
         sizes = [size if isinstance(size, int) else len(size.deal) for size in micro_batches]
         scales = [None if isinstance(size, int) else size.loss_scale for size in micro_batches]
@@ -124,19 +124,15 @@ class GradientStatistics:
         # Called for every parameter of every micro-batch, so nothing here is done twice.
         number = number_of_pass()
         norm = norm_of(gradient)
-        # What is kept on the host is a number: small tensors between large ones that come and go would hold on to the
-        # heap, which then grows and shrinks all the time. Elsewhere fetching one would wait for the device.
-        seen = norm.item() if gradient.is_cpu else norm
         try:
-            self._passes[number].append(seen)
+            self._passes[number].append(norm)
         except KeyError:
-            self._passes[number] = [seen]
+            self._passes[number] = [norm]
 
 
 def squared_norms(gradients: Iterable[torch.Tensor]) -> float:
     """The squared norm of some gradients together."""
-    norms = (norm_of(gradient) for gradient in gradients)
-    return _sums_of_squares([[norm.item() if norm.is_cpu else norm for norm in norms]])[0]
+    return sums_of_squares([[norm_of(gradient) for gradient in gradients]])[0]
 
 
 def norms_of_groups(
@@ -204,17 +200,19 @@ def norms_of_groups(
     return GradientNorms(mean_square, min(mean_whole, mean_square), group_samples, samples, loss=loss)
 
 
-def norm_of(gradient: torch.Tensor) -> torch.Tensor:
-    """The norm, at least in single precision; of a sparse gradient too."""
+def norm_of(gradient: torch.Tensor) -> torch.Tensor | float:
+    """The norm, at least in single precision; of a sparse gradient too. A number, where the gradient is on the host."""
     if gradient.requires_grad or gradient.is_sparse or gradient.dtype not in WIDE:
         dense = gradient.detach()
         values: torch.Tensor = dense.coalesce().values() if dense.is_sparse else dense
-        wide = torch.promote_types(values.dtype, torch.float32)
-        return cast(torch.Tensor, torch.linalg.vector_norm(values, dtype=wide))
-    return cast(torch.Tensor, torch.linalg.vector_norm(gradient))
+        gradient = values.to(torch.promote_types(values.dtype, torch.float32))
+    norm = cast(torch.Tensor, torch.linalg.vector_norm(gradient))
+    # Small tensors kept between large ones that come and go would hold on to the heap, which then grows and shrinks all
+    # the time; on a device fetching the number would wait for it.
+    return norm.item() if norm.is_cpu else norm
 
 
-def _sums_of_squares(norms: Sequence[Sequence[torch.Tensor | float]]) -> list[float]:
+def sums_of_squares(norms: Sequence[Sequence[torch.Tensor | float]]) -> list[float]:
     """The sum of the squares of each sequence; those on a device are fetched at once."""
     tensors = [norm for part in norms for norm in part if isinstance(norm, torch.Tensor)]
     try:
