@@ -10,7 +10,13 @@ import torch
 ROOT = Path(__file__).parent.parent
 
 
-PAGES = [("docs/guide.md", 20), ("docs/graphs.md", 16), ("docs/negatives.md", 30), ("docs/schedules.md", 30)]
+PAGES = [
+    ("docs/guide.md", 20),
+    ("docs/graphs.md", 16),
+    ("docs/negatives.md", 30),
+    ("docs/schedules.md", 40),
+    ("docs/feedback.md", 80),
+]
 
 
 @pytest.mark.parametrize(("page", "examples"), PAGES)

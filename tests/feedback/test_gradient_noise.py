@@ -109,6 +109,20 @@ def test_the_same_samples_in_larger_steps_are_forgotten_as_fast():
     assert halves[0] == pytest.approx(halves[1], rel=1e-3)
 
 
+def test_steps_that_are_not_observed_count_in_samples():
+    """One step in ten observed, and told so: forgotten as fast as where all are."""
+    old, new = (GradientNorms(value + 1, value, 16, 32) for value in (1.0, 3.0))
+    means = []
+    for every, told in ((1, None), (10, 320), (10, None)):
+        noise = GradientNoise(9600.0)
+        for norms, count in ((old, 6000), (new, 300)):
+            for _ in range(count // every):
+                noise.observe(norms, elapsed_samples=told)
+        means.append(noise.estimate.means[0])
+    assert means[0] == pytest.approx(means[1], rel=1e-3)
+    assert abs(means[0] - means[2]) > 0.5  # the mutant
+
+
 def test_it_resumes_bit_for_bit():
     log = list(steps(60, groups=4, size=8, noise_scale=50.0))
     whole = observed(log, 500.0)
@@ -142,6 +156,8 @@ def test_errors():
     noise = observed([GradientNorms(4.0, 1.75, 8, 32)], 100.0)
     with pytest.raises(BadArgument, match=r"norms must tell of norms, as those before, got 'norms, a loss'|norms, a l"):
         noise.observe(GradientNorms(4.0, 1.75, 8, 32, None, 0.5))
+    with pytest.raises(BadArgument, match=r"elapsed_samples must be a number above 0, got 0; pass those of the steps"):
+        noise.observe(GradientNorms(4.0, 1.75, 8, 32), elapsed_samples=0)
     other = GradientNoise(200.0)
     with pytest.raises(
         BadState, match=r"state: half_life_samples must be 200, as here, got 100.0; make it with the ha"

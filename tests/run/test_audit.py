@@ -16,6 +16,8 @@ NOT_COMPUTED = (
     "score-weighted",
     "score-column",
     "kept-bad-pairs",
+    "importance-sampled",
+    "hard-batches",
     "singletons-dropped",
 )  # they learn, or drop
 computed = [case for case in CASES if case.name not in NOT_COMPUTED]

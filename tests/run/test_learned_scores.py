@@ -50,3 +50,23 @@ def test_a_folder_of_another_run_is_refused_unless_its_state_was_loaded(tmp_path
         other.check_folder_is_ours()
     other.go_on_with(other.found(saved))
     other.check_folder_is_ours()
+
+
+def test_journals_of_stages_that_learn_are_thinned_too(tmp_path):
+    scores = LearnedScores(("loss_weighted",), cr.LossWeighted(artefact=cr.ArtefactFolder(tmp_path, 8)), rows=8)
+    for ordinal in range(40):
+        scores.take_file()
+        scores.apply(ordinal, np.array([ordinal % 8]), {"loss": np.array([ordinal], np.float32)})
+        assert ordinal < 16 or 8 <= len(list(tmp_path.glob("journal-*"))) < 16
+    other = LearnedScores(("loss_weighted",), scores.stage, rows=8)
+    other.go_on_with(other.found(scores.saved_at(38)))
+    assert other.artefact.values.tolist() == [32.0, 33.0, 34.0, 35.0, 36.0, 37.0, 30.0, 31.0]
+
+
+def test_signals_that_were_not_observed_make_no_version():
+    scores = LearnedScores(("keep_scores",), cr.KeepScores((cr.Mean("margin"),)), rows=4)
+    scores.apply(0, np.array([1, 2]), {"loss": np.ones(2, np.float32)})
+    scores.apply(1, np.array([1, 2]), {"margin": np.full(2, np.nan, np.float32)})
+    assert scores.artefact.version == 0
+    scores.apply(2, np.array([1, 2]), {"margin": np.array([3.0, np.nan], np.float32)})
+    assert scores.stage.layout.read(scores.artefact.values, cr.Count("margin")).tolist() == [0.0, 1.0, 0.0, 0.0]

@@ -179,6 +179,15 @@ def test_sparse_and_half_gradients_have_norms():
     assert squared_norms([]) == 0.0
 
 
+def test_what_is_too_large_for_a_float_is_skipped():
+    assert sums_of_squares([[1e300, 1.0]]) == [float("inf")]
+    model = model_of()
+    statistics = GradientStatistics(model)
+    backward(model, (6, 6), loss_scale=1e300)
+    assert statistics.measure([6, 6]) is None
+    assert statistics.skipped == 1
+
+
 def test_norms_on_a_device_are_fetched_when_all_are_there():
     assert isinstance(norm_of(torch.ones(3, device="meta")), torch.Tensor)
     assert sums_of_squares([[torch.tensor(2.0), 1.0], [], [torch.tensor(3.0)]]) == [5.0, 0.0, 9.0]
@@ -197,7 +206,7 @@ def with_passes(count, call):
         (
             3,
             lambda s, _: s.measure([6, 6]),
-            r"measure must be called .*, got 3 passes for 2 micro-batches",
+            r"measure must be called .*, got 3 passes for 2 parts",
         ),
         (0, lambda s, _: s.measure([]), r"got no micro-batch"),
         (2, lambda s, _: s.measure([6, Micro([0] * 6, 0.5)]), r"got numbers beside micro-batches; call it once a step"),

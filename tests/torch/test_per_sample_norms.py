@@ -75,12 +75,12 @@ def kept_gradients(model, batch):
     return np.array(rows)
 
 
-@pytest.mark.parametrize("samples", [4, 9, 16])
+@pytest.mark.parametrize("samples", [4, 9])
 @pytest.mark.parametrize("name", MODELS)
 def test_it_is_what_kept_gradients_say(name, samples):
     model, batch = case(name, samples)
     expected = norms_of_samples(kept_gradients(model, batch))
-    for chunk in (1, 5, 100):
+    for chunk in (5, 100):
         found = per_sample_norms(model, loss_of, batch, chunk_samples=chunk, with_inner=True)
         for field in ("groups", "whole", "group_samples", "samples"):
             assert getattr(found, field) == pytest.approx(getattr(expected, field), rel=1e-9), field

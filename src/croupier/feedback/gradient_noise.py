@@ -65,8 +65,14 @@ class GradientNoise:
         self._sums, self._squares = np.zeros(4), np.zeros(4)
         self._products = np.zeros((4, 4))
 
-    def observe(self, norms: GradientNorms | None) -> None:
+    def observe(self, norms: GradientNorms | None, *, elapsed_samples: float | None = None) -> None:
         """Take in a step; None, where nothing could be measured, changes nothing.
+
+        Parameters
+        ----------
+        norms : GradientNorms, optional
+        elapsed_samples : float, optional
+            Samples dealt since the step observed before, where not every step is; by default those of the step.
 
         Raises
         ------
@@ -87,8 +93,11 @@ class GradientNoise:
             norms.gradient_squared, norms.noise_trace,
             0.0 if inner is None else inner.along, 0.0 if loss is None else loss,
         ])  # fmt: skip
-        kept = 0.5 ** (norms.samples / self.half_life_samples)
-        added = -math.expm1(-math.log(2.0) * norms.samples / self.half_life_samples)
+        elapsed = norms.samples
+        if elapsed_samples is not None:
+            elapsed = checked_positive("elapsed_samples", elapsed_samples, fix="pass those of the steps since the last")
+        kept = 0.5 ** (elapsed / self.half_life_samples)
+        added = -math.expm1(-math.log(2.0) * elapsed / self.half_life_samples)
         self._latest = norms
         self._weight = kept * self._weight + added
         self._weight_squared = kept**2 * self._weight_squared + added**2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -88,7 +88,9 @@ class ScoreStore:
         try:
             layout = ScoreLayout(tuple(map(statistic_of, head.kept["statistics"])), head.kept["half"])
         except (TypeError, KeyError, ValueError):
-            raise BadState(f"artefact {folder}", "hold scores", "other things", "choose a folder of KeepScores") from None
+            raise BadState(
+                f"artefact {folder}", "hold scores", "other things", "choose a folder of KeepScores"
+            ) from None
         store = cls(1, layout.statistics, half=layout.half)
         store._artefact = Artefact.read(folder, head.rows, head.version, head.checksum, layout.format)
         return store

@@ -79,7 +79,7 @@ class BucketStatistics:
         self._norms, self._passes = [], 0
         gradients = (parameter.grad for parameter in self._model.parameters() if parameter.grad is not None)
         whole = squared_norms(gradients) / loss_scale**2
-        norms = norms_of_groups([mine], [samples], [None], whole=whole, fault=fault, loss=loss, group=self._group)
+        norms = norms_of_groups([(mine, samples, None)], whole, fault=fault, loss=loss, group=self._group)
         self.skipped += norms is None and not math.isfinite(whole)
         return norms
 

@@ -100,14 +100,14 @@ class GradientStatistics:
         """
         squares = sums_of_squares(list(self._passes.values()))
         self._passes.clear()
-        sizes = [size if isinstance(size, int) else len(size.deal) for size in micro_batches]
-        scales = [None if isinstance(size, int) else size.loss_scale for size in micro_batches]
-        fault = "" if len(squares) == len(sizes) else f"{len(squares)} passes for {len(sizes)} micro-batches"
+        fault = "" if len(squares) == len(micro_batches) else f"{len(squares)} passes for {len(micro_batches)} parts"
+        parts = [
+            (square / loss_scale**2, micro, None) if isinstance(micro, int)
+            else (square / loss_scale**2, len(micro.deal), micro.loss_scale)
+            for square, micro in zip(squares, micro_batches, strict=False)
+        ]  # fmt: skip
         whole = squared_norms(parameter.grad for parameter in self._parameters if parameter.grad is not None)
-        norms = norms_of_groups(
-            [square / loss_scale**2 for square in squares], sizes, scales,
-            whole=whole / loss_scale**2, fault=fault, loss=loss, group=self._group,
-        )  # fmt: skip
+        norms = norms_of_groups(parts, whole / loss_scale**2, fault=fault, loss=loss, group=self._group)
         self.skipped += norms is None and not math.isfinite(whole + sum(squares))
         return norms
 
@@ -136,22 +136,15 @@ def squared_norms(gradients: Iterable[torch.Tensor]) -> float:
 
 
 def norms_of_groups(
-    squares: Sequence[float],
-    sizes: Sequence[int],
-    scales: Sequence[float | None],
-    *,
-    whole: float,
-    fault: str,
-    loss: float | None,
-    group: Any,
+    parts: Sequence[tuple[float, int, float | None]], whole: float, *, fault: str, loss: float | None, group: Any
 ) -> GradientNorms | None:
-    """From the squared norms of what each group added to this rank's gradient; collective.
+    """From what each group added to this rank's gradient; collective.
 
     Parameters
     ----------
-    squares, sizes, scales : sequences with an entry for each group of this rank
-        The squared norm; the samples; what the group's mean gradient was multiplied by: None throughout means its share
-        of the samples times the ranks.
+    parts : sequence of (squared norm, samples, scale)
+        An entry for each group of this rank. The scale is what the group's mean gradient was multiplied by; None
+        throughout means its share of all samples times the ranks.
     whole : float
         The squared norm of the gradient, averaged over ranks.
     fault : str
@@ -160,20 +153,22 @@ def norms_of_groups(
     group : ProcessGroup, optional
     """
     ranks = dist.get_world_size(group) if place_in_world(None, None).is_distributed else 1
-    by_size = all(scale is None for scale in scales)
-    if not fault and (not scales or (not by_size and None in scales)):
-        fault = "no micro-batch" if not scales else "numbers beside micro-batches"
+    by_size = all(scale is None for _, _, scale in parts)
+    if not fault and not parts:
+        fault = "no micro-batch"
+    if not fault and not by_size and any(scale is None for _, _, scale in parts):
+        fault = "numbers beside micro-batches"
     # A group that is padding, or empty, added nothing.
-    there = [] if fault else [
+    there = [
         (square, size, float(size) if scale is None else scale)
-        for square, size, scale in zip(squares, sizes, scales, strict=True)
-        if size and scale != 0
-    ]  # fmt: skip
+        for square, size, scale in parts
+        if size and scale != 0 and not fault
+    ]
     mine = [
-        math.fsum(square / scale for square, _, scale in there),
-        math.fsum(scale for _, _, scale in there),
-        math.fsum(scale / size for _, size, scale in there),
-        math.fsum(scale**2 / size for _, size, scale in there),
+        sum(square / scale for square, _, scale in there),
+        sum(scale for _, _, scale in there),
+        sum(scale / size for _, size, scale in there),
+        sum(scale**2 / size for _, size, scale in there),
         float(len(there)),
         float(bool(fault)),
     ]
@@ -190,7 +185,7 @@ def norms_of_groups(
     unit = 1 / weight if by_size else 1 / ranks
     total = unit * weight
     mean_square, mean_whole = added * unit / (ranks * unit) ** 2 / total, whole / total**2
-    if mean_whole > mean_square * (1 + 1e-3):
+    if mean_whole > 1.1 * mean_square:  # but for rounding in half precision
         raise BadArgument(
             "gradients", "be the mean over ranks of what was added up",
             f"a mean of square {mean_whole:.4g} from squares of {mean_square:.4g}",
@@ -220,6 +215,6 @@ def sums_of_squares(norms: Sequence[Sequence[torch.Tensor | float]]) -> list[flo
     except RuntimeError:  # parameters on several devices
         fetched = [float(norm) for norm in tensors]
     values = iter(fetched)
-    return [
-        math.fsum((next(values) if isinstance(norm, torch.Tensor) else norm) ** 2 for norm in part) for part in norms
-    ]
+    numbers = [[next(values) if isinstance(norm, torch.Tensor) else norm for norm in part] for part in norms]
+    # A product of floats that is too large is infinity, where a power is an error.
+    return [float(sum(number * number for number in part)) for part in numbers]
