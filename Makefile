@@ -3,9 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 ROOM ?= all
 QUICK ?= 0
+PART ?= all
+NIGHTLY ?= 0
 JSON ?=
 
-.PHONY: demo test test-all lint bench clean
+.PHONY: demo test test-all lint bench reliability clean
 
 demo: .venv/ready
 	$(BIN)/croupier demo
@@ -24,6 +26,9 @@ lint: .venv/ready
 
 bench: .venv/bench
 	$(BIN)/python -m benchmarks --room $(ROOM) $(if $(filter 1,$(QUICK)),--quick) $(if $(JSON),--json $(JSON))
+
+reliability: .venv/ready
+	$(BIN)/python -m reliability --part $(PART) $(if $(filter 1,$(NIGHTLY)),--nightly) $(if $(JSON),--json $(JSON))
 
 clean:
 	rm -rf .venv
