@@ -99,3 +99,16 @@ def test_bad_arguments_are_refused():
         cr.RampedSize(0)
     with pytest.raises(BadArgument, match=r"sizes must be an integer >= 1, got 'big'"):
         cr.RampedSize("big")
+
+
+@pytest.mark.parametrize("split", [None, cr.Balanced()])
+@pytest.mark.parametrize("before", [cr.SortedWindows(64), cr.LengthBuckets(1)])
+def test_after_sorting_the_sizes_stay_where_the_ramp_has_them(split, before):
+    ramp = cr.BatchSizeRamp([(0, 8), (128, 16), (192, 32)])
+    table = cr.Table(length=np.random.default_rng(0).integers(1, 500, 512))
+    plan = cr.chain(cr.Shuffle(), before, cr.RampedSize(ramp), segment_ids=256)
+    deals = list(cr.Dealer(plan, table, seed=0, split=split))
+    assert [len(deal) for deal in deals] == [ramp.size_at(deal.start.samples) for deal in deals]
+    assert sorted(joined(deals)) == list(range(512))
+    means = [table.columns["length"][deal.ids].mean() for deal in deals[-8:]]
+    assert means != sorted(means), "steps of one size come in random order"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
 from croupier.core.batches import Batches, Int64
+from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context
 from croupier.errors import checked_int
 from croupier.schedules.batch_size_ramp import BatchSizeRamp
@@ -22,12 +24,15 @@ class RampedSize:
     Parameters
     ----------
     sizes : BatchSizeRamp or int
-        Ids of a step over all ranks, under Lockstep and Balanced alike; ranks that cannot share it alike differ by one.
+        Ids of a step over all ranks; ranks that cannot share it alike differ by one. Under Balanced on any number of
+        ranks; under Lockstep on as many as there are lanes, those that the run began on: on W ranks of V lanes a step
+        has W parts of V, and an optimizer step that accumulates V / W of them the whole size.
         A number: this, until ``Dealer.adopt_batch_size`` says otherwise.
 
     What is adopted takes the place of the ramp from its segment on. A step that begins before a change keeps its size.
     Steps do not reach over the end of a segment: where sizes do not divide what it holds, its last two steps are
     smaller, in any case the last. Changes at multiples of ``segment_ids``, with sizes that divide it, leave none.
+    After a stage that sorts by length, steps come in random order within each stretch of one size.
 
     Guarantees: a function of the samples dealt, so a resumed run cuts as it would have; every id given is dealt once;
     no step above the size.
@@ -54,11 +59,24 @@ class RampedSize:
 
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Cut each incoming batch into steps, and each step into batches for the lanes."""
-        starts = [np.empty(0, np.int64)]
-        for begin, end in zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True):
-            if end > begin:
-                starts.append(_shared(self._steps(begin, end, context), context.lanes))
-        return batches.with_offsets(np.append(np.concatenate(starts), batches.offsets[-1]))
+        given = zip(batches.offsets[:-1].tolist(), batches.offsets[1:].tolist(), strict=True)
+        bounds = [self._steps(begin, end, context) for begin, end in given if end > begin]
+        begins = np.concatenate([np.empty(0, np.int64), *(cut[:-1] for cut in bounds)])
+        steps = batches.with_offsets(np.append(begins, batches.offsets[-1]))
+        if batches.interchangeable:
+            steps = replace(steps.take_batches(self._order(begins, context)), interchangeable=False)
+        return steps.with_offsets(_shared(steps.offsets, context.lanes))
+
+    def _order(self, begins: Int64, context: Context) -> Int64:
+        """The steps in random order, as those allow that an earlier stage has sorted; but sizes stay where they are."""
+        changes = [samples for samples, _ in self._changes(context)]
+        stretches = np.searchsorted(changes, begins + context.first_sample, side="right")
+        firsts = np.flatnonzero(np.diff(stretches, prepend=-1)).tolist()
+        parts = [
+            low + shuffled(np.arange(high - low, dtype=np.int64), high - low, context.segment_key.child("order", low))
+            for low, high in pairwise([*firsts, begins.size])
+        ]
+        return np.concatenate([np.empty(0, np.int64), *parts])
 
     def _steps(self, begin: int, end: int, context: Context) -> Int64:
         """Where steps begin and the last ends, of the ids from ``begin`` to ``end``."""
@@ -82,10 +100,10 @@ class RampedSize:
 
 
 def _shared(steps: Int64, lanes: int) -> Int64:
-    """Where the batches of all steps begin: one a lane, or one an id where there are fewer."""
+    """Where the batches of all steps begin, and the last ends: one a lane, or one an id where there are fewer."""
     sizes = np.diff(steps)
     whole, rest = np.divmod(sizes, lanes)
     counts = np.minimum(sizes, lanes)
     lane = np.arange(int(counts.sum()), dtype=np.int64) - np.repeat(np.cumsum(counts) - counts, counts)
     whole, rest = np.repeat(whole, counts), np.repeat(rest, counts)
-    return np.repeat(steps[:-1], counts) + lane * whole + np.minimum(lane, rest)
+    return np.append(np.repeat(steps[:-1], counts) + lane * whole + np.minimum(lane, rest), steps[-1])
