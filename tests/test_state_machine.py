@@ -184,7 +184,8 @@ class Training(RuleBasedStateMachine):
         return self.saved(to_file=to_file)
 
     def saved(self, *, to_file):
-        state = [dealer.state_dict() for dealer in self.dealers][0]
+        states = [dealer.state_dict() for dealer in self.dealers]  # every rank must be asked
+        state = states[0]
         assert state["cursor"]["samples"] - self.written.samples_not_counted == self.written.dealt
         if to_file or self.kind.learns:
             with TemporaryDirectory() as folder:
