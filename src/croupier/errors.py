@@ -16,6 +16,7 @@ __all__ = [
     "NoInverse",
     "RanksDisagree",
     "TooFewIds",
+    "checked_flag",
     "checked_fraction",
     "checked_int",
     "checked_positive",
@@ -93,6 +94,13 @@ def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None
             argument, rule if number < at_least or at_most is not None else f"{rule} below 2**62", value, fix
         )
     return number
+
+
+def checked_flag(argument: str, value: Any, *, fix: str) -> bool:
+    """Accept True or False, of Python or NumPy."""
+    if type(value).__name__ not in ("bool", "bool_"):  # Python's and NumPy's, without importing NumPy on floor 0
+        raise BadArgument(argument, "be True or False", value, fix)
+    return bool(value)
 
 
 def checked_fraction(argument: str, value: Any, *, fix: str) -> float:

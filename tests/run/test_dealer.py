@@ -110,3 +110,11 @@ def test_a_last_segment_that_deals_nothing_still_ends_the_epoch():
         assert whole.cursor.epoch == epoch
         assert sorted(i for deal in whole for i in deal) == list(range(32))
         assert whole.ledger.ids("dropped as too long") == 16 * (epoch + 1)
+
+
+def test_what_is_adopted_changes_the_length():
+    dealer = cr.Dealer(cr.chain(cr.Shuffle(), cr.RampedSize(128), segment_ids=256), cr.Table(size=1024), seed=0)
+    assert (len(dealer), dealer.steps_per_epoch) == (8, 8)
+    dealer.adopt_batch_size(256)
+    assert (len(dealer), dealer.steps_per_epoch) == (4, 4)
+    assert sum(1 for _ in dealer) == 4

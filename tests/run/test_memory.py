@@ -262,3 +262,45 @@ def test_hostile_learned_states_are_refused_and_change_nothing(change):
     with pytest.raises(BadState, match="state: learned"):
         dealer.load_state_dict(state)
     assert trained(dealer)[0] == whole
+
+
+def test_what_an_abandoned_pass_observed_counts_once():
+    plan = cr.chain(cr.Sequential(), cr.KeepScores((cr.Count(),)), cr.FixedSize(2), segment_ids=2)
+    dealer = cr.Dealer(plan, cr.Table(size=6), seed=0)
+    for deal in dealer:
+        dealer.observe(deal, np.ones(2))
+        break
+    for deal in dealer:
+        dealer.observe(deal, np.ones(2))
+    assert cr.kept_scores(dealer, run_is_over=True).read(cr.Count()).values.tolist() == [1] * 6
+
+
+def test_what_is_observed_twice_or_too_late_is_refused():
+    plan = cr.chain(cr.Sequential(), cr.KeepScores((cr.Count(), cr.Mean("margin"))), cr.FixedSize(2), segment_ids=2)
+    dealer = cr.Dealer(plan, cr.Table(size=8), seed=0)
+    deals = []
+    for deal in dealer:
+        deals.append(deal)
+        if len(deals) == 1:
+            dealer.observe(deal, np.ones(2))
+            dealer.observe(deal, {"margin": np.ones(2)})
+            with pytest.raises(BadArgument, match=r"observe must be told of a signal once for each deal, got the same"):
+                dealer.observe(deal, np.ones(2))
+    with pytest.raises(FeedbackTooLate, match=r"segment 1 was observed after .* taken in, for segment 3; observe each"):
+        dealer.observe(deals[1], np.ones(2))
+    dealer.observe(deals[3], np.ones(2))
+
+
+@pytest.mark.parametrize("stage", [cr.LossWeighted(), cr.ImportanceSampled(), cr.BadPairs(1)])
+@pytest.mark.parametrize("also", [{}, {"correct": 1.0}])
+def test_a_segment_all_of_which_was_masked_is_saved_and_loaded(stage, also):
+    order = () if hasattr(stage, "epoch_size") else (cr.Shuffle(),)
+    kept = [cr.KeepScores((cr.Mean("correct"),))] if also else []
+    plan = cr.chain(*order, stage, *kept, cr.FixedSize(4), segment_ids=8)
+    dealer = cr.Dealer(plan, cr.Table(size=16), seed=0)
+    deal = next(iter(dealer))
+    masked = np.ma.masked_all(4, dtype=np.float32)
+    dealer.observe(deal, {"loss": masked, **{name: np.full(4, value) for name, value in also.items()}})
+    again = cr.Dealer(plan, cr.Table(size=16), seed=0)
+    again.load_state_dict(dealer.state_dict())
+    assert [d.ids.tolist() for d in again] == [d.ids.tolist() for d in list(dealer)[1:]] or also

@@ -106,7 +106,7 @@ class Dealer:
         The run stands where the last deal given to :meth:`receive` leaves it, however many were asked for.
         """
         start = self._standing = self._pass_start = self._next_pass
-        self.program.memory.begin_pass()
+        self.program.memory.begin_pass(self.program.epochs.ordinal(start.epoch, start.segment), start.consumed)
         self._dealing, self._is_dealing = start.epoch, True
         self._next_pass = start.at_epoch(start.epoch)
         return self._deals(start, self._segment)
@@ -286,6 +286,7 @@ class Dealer:
         self._undealt = yield from deals_of_epoch(self.program, start, self._ledger, place, segment_at)
 
     def _adoption(self) -> Adoption:
+        self._counts.clear()  # what is adopted may change how many batches there are
         begun = self._is_dealing and self._dealing == self._standing.epoch
         return Adoption.at(self._standing, self.program.epochs, begun=begun, planned=self._handed_out)
 

@@ -31,6 +31,16 @@ class Report:
     ids: Int64
     signals: Signals
 
+    def is_before(self, place: int) -> bool:
+        """Whether all of it was dealt before a place of its segment."""
+        return bool(self.places.max(initial=-1) < place)
+
+    @property
+    def told(self) -> set[tuple[int, str]]:
+        """What no other report may tell: a signal of a deal, which its first place stands for."""
+        first = int(self.places[0]) if self.places.size else -1
+        return {(first, name) for name in self.signals}
+
 
 Gather = Callable[[list[Report]], list[list[Report]]]
 """Exchange reports: called by every rank at the same boundary, returns what each rank passed, by rank."""
@@ -47,7 +57,9 @@ class Memory:
         self._writes_files = writes_files
         self.gather: Gather = _alone
         self._pass_version = 0
+        self._is_over = False
         self._reports: dict[int, list[Report]] = {}
+        self._told: dict[int, set[tuple[int, str]]] = {}
         stages = [stage for _, stage in leaves]
         check_readers(stages)
         self._scores = [LearnedScores(p, stage, rows) for p, stage in leaves if isinstance(stage, (Learning, Keeping))]
@@ -78,9 +90,20 @@ class Memory:
         """The signals that stages make use of."""
         return tuple(dict.fromkeys(name for scores in self._scores for name in scores.signals))
 
-    def begin_pass(self) -> None:
-        """A pass begins: what is learned already counts from its first segment on, also where it deals one again."""
+    def begin_pass(self, ordinal: int, place: int) -> None:
+        """A pass begins at a place of a segment: what was observed beyond it was of a pass that was abandoned.
+
+        What is learned already counts from its first segment on, also where it deals one again.
+        """
+        self._check_going_on()
         self._pass_version = self.version
+        kept = {known: reports for known, reports in self._reports.items() if known < ordinal}
+        kept[ordinal] = [report for report in self._reports.get(ordinal, []) if report.is_before(place)]
+        self._keep(kept)
+
+    def _keep(self, reports: dict[int, list[Report]]) -> None:
+        self._reports = {known: these for known, these in reports.items() if these}
+        self._told = {known: set().union(*(report.told for report in these)) for known, these in self._reports.items()}
 
     def report(self, report: Report) -> None:
         """Take note of what training observed."""
@@ -92,8 +115,22 @@ class Memory:
             )  # fmt: skip
         for scores in self._scores:
             scores.check(report.signals)
-        if self._scores:
-            self._reports.setdefault(report.ordinal, []).append(report)
+        if self._scores and report.ordinal >= self._pass_version:
+            self._take_note(report)
+
+    def _take_note(self, report: Report) -> None:
+        if report.ordinal < self.version:
+            raise FeedbackTooLate(
+                f"segment {report.ordinal} was observed after its observations were taken in, for segment"
+                f" {self.version + DELAY - 1}; observe each batch before the next one is asked for"
+            )
+        known = self._told.setdefault(report.ordinal, set())
+        if not known.isdisjoint(report.told):
+            raise BadArgument(
+                "observe", "be told of a signal once for each deal", "the same deal again", "leave the second call out"
+            )
+        known |= report.told
+        self._reports.setdefault(report.ordinal, []).append(report)
 
     def advance(self, ordinal: int, received: int) -> None:
         """Apply what segment ``ordinal`` may know. Collective: every rank calls it at the same boundary.
@@ -133,6 +170,7 @@ class Memory:
         """What a run that stands in segment ``ordinal`` needs; collective where ranks report on their own."""
         if not self._scores:
             return {}
+        self._check_going_on()
         version = min(max(self._pass_version, ordinal - DELAY + 1), self.version)
         mine = [report for known, reports in self._reports.items() if known >= version for report in reports]
         everyones = sorted(
@@ -177,21 +215,41 @@ class Memory:
         names = {"/".join(scores.path) for scores in self._scores}
         if set(state.get("scores", {})) != names:
             raise BadState("learned scores", f"be of {sorted(names)}", sorted(state.get("scores", {})), "use its plan")
+        self._is_over = False
         for scores, found in [(s, s.found(state["scores"]["/".join(s.path)])) for s in self._scores]:
             scores.go_on_with(found)
         self.version = self._pass_version = version
-        self._reports = {}
+        self._keep({})
         for ordinal in np.unique(reports["ordinals"]).tolist() if keep_reports else ():
             here = reports["ordinals"] == ordinal
             named = {LOSS: reports["values"], **others}
             signals = {name: values[here].astype(np.float32) for name, values in named.items()}
-            observed = {name: values for name, values in signals.items() if not np.isnan(values).all()}
+            # A loss that was masked throughout was observed all the same.
+            needed = {LOSS}.intersection(self.signals)
+            observed = {name: v for name, v in signals.items() if name in needed or not np.isnan(v).all()}
             self.report(Report(ordinal, reports["places"][here], reports["ids"][here], observed))
+
+    def take_in_all(self) -> None:
+        """Apply all that was observed, also what no plan could know yet: the run is over. Collective, as advance is."""
+        everyones = [report for rank in self.gather([r for mine in self._reports.values() for r in mine]) for report in rank]
+        for known in sorted({report.ordinal for report in everyones if report.ordinal >= self.version}):
+            self._apply(known, [report for report in everyones if report.ordinal == known])
+            self.version = known + 1
+        self._keep({})
+        self._is_over = True
+
+    def _check_going_on(self) -> None:
+        if self._is_over:
+            raise BadArgument(
+                "run", "go on without knowing what it observed last", "a run whose scores were read to the end",
+                "read them after the last epoch, and save before; to go on, load that state",
+            )  # fmt: skip
 
     def grown(self, leaves: Sequence[tuple[tuple[str, ...], Stage]], rows: int) -> Memory:
         """A memory for another number of rows that knows what this one knows of the rows they share."""
         other = Memory(leaves, rows, writes_files=self._writes_files)
-        other.version, other.gather, other._reports = self.version, self.gather, self._reports
+        other.version, other.gather = self.version, self.gather
+        other._keep(self._reports)
         for theirs, mine in zip(other._scores, self._scores, strict=True):
             if mine.stage.artefact is not None:
                 raise BadState(
@@ -205,7 +263,7 @@ class Memory:
     def forget_before(self, ordinal: int) -> None:
         """Drop reports that no checkpoint of a run standing in this segment can need."""
         for old in [known for known in self._reports if known < ordinal - DELAY]:
-            del self._reports[old]
+            del self._reports[old], self._told[old]
 
 
 def _alone(reports: list[Report]) -> list[list[Report]]:
