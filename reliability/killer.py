@@ -8,7 +8,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -42,6 +42,7 @@ class Played:
 
     run: str
     folder: Path
+    lanes: int
     kills: Counter[str] = field(default_factory=Counter)
     worlds: list[int] = field(default_factory=list)
     rolled_back: int = 0
@@ -63,26 +64,26 @@ class Killer:
         self._processes = multiprocessing.get_context("forkserver")
         self._processes.set_forkserver_preload(["reliability.warmed"])
 
-    def play(self, run: str, folder: Path, *, kills: int) -> Played:
+    def play(self, run: str, folder: Path, *, kills: int, worlds: Sequence[int] | None = None) -> Played:
         """Start the run and kill it until it ends; after so many kills it is left alone."""
         folder.mkdir(parents=True)
         save_refreshes(folder)
-        played = Played(run, folder)
-        lanes = self._chance.choice(RUNS[run].worlds)
+        worlds = RUNS[run].worlds if worlds is None else worlds
+        played = Played(run, folder, self._chance.choice(worlds))
         for generation in range(MOST_GENERATIONS):
-            world_size = lanes if generation == 0 else self._chance.choice(RUNS[run].worlds)
-            ended = self._generation(played, generation, world_size, lanes, may_kill=played.kills.total() < kills)
+            world_size = played.lanes if generation == 0 else self._chance.choice(worlds)
+            ended = self._generation(played, generation, world_size, may_kill=played.kills.total() < kills)
             if ended or played.fault is not None:
                 return played
             self._tamper(played)
         played.fault = f"no end after {MOST_GENERATIONS} restarts"
         return played
 
-    def _generation(self, played: Played, generation: int, world_size: int, lanes: int, *, may_kill: bool) -> bool:
+    def _generation(self, played: Played, generation: int, world_size: int, *, may_kill: bool) -> bool:
         workers = self._chance.choice((0, 0, 1, 2))
         accumulation = self._chance.choice(RUNS[played.run].accumulations)
         orders = [
-            RankOrder(played.folder, played.run, generation, rank, world_size, lanes, workers, accumulation)
+            RankOrder(played.folder, played.run, generation, rank, world_size, played.lanes, workers, accumulation)
             for rank in range(world_size)
         ]
         played.worlds.append(world_size)

@@ -36,7 +36,7 @@ def kill_runs(wanted: int, seed: int, folder: Path) -> Iterator[Finding]:
     while sum(played.kills.total() for played, _ in done) < wanted:
         name = names[len(done) % len(names)]
         played = killer.play(name, folder / str(len(done)), kills=KILLS_A_RUN)
-        audit = audit_of(name, played.folder, played.worlds[0])
+        audit = audit_of(name, played.folder, played.lanes)
         done.append((played, audit))
         made = sum(played.kills.total() for played, _ in done)
         verdict = "holds" if not audit.faults and played.fault is None else "DOES NOT HOLD"

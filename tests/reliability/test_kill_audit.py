@@ -20,7 +20,7 @@ def sound(tmp_path_factory):
     folder = tmp_path_factory.mktemp("audited") / "run"
     played = Killer(seed=4).play(RUN, folder, kills=0)
     assert played.fault is None
-    return folder, played.worlds[0]
+    return folder, played.lanes
 
 
 def test_a_sound_log_passes(sound):

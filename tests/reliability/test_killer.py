@@ -19,7 +19,7 @@ def killer():
 def test_a_run_survives_kills_at_any_instant(run, killer, tmp_path):
     played = killer.play(run, tmp_path / "run", kills=5)
     assert played.fault is None, (tmp_path / "run" / "errors.txt").read_text()[-2000:]
-    audit = audit_of(run, played.folder, played.worlds[0])
+    audit = audit_of(run, played.folder, played.lanes)
     assert audit.faults == []
     assert audit.checked["exactly once"] >= 3
     assert audit.checked["elastic"] > 900
