@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
+import torch
 import torch.distributed as dist
 
 from croupier.errors import BadArgument, RanksDisagree
 from croupier.run.memory import Report
 from croupier.run.program import Segment
+from croupier.run.report_bytes import reports_from_bytes, reports_to_bytes
 
 __all__ = ["Place", "RankAgreement", "place_in_world"]
 
@@ -49,7 +51,15 @@ class RankAgreement:
 
     def gather(self, reports: list[Report]) -> list[list[Report]]:
         """Everyone's observations, by rank."""
-        return self._all_gathered(reports)
+        mine = torch.frombuffer(bytearray(reports_to_bytes(reports)), dtype=torch.uint8)
+        sizes = self._all_gathered(torch.tensor([mine.numel()]))
+        padded = torch.zeros(int(max(sizes)), dtype=torch.uint8)
+        padded[: mine.numel()] = mine
+        everyones = self._all_gathered(padded)
+        return [
+            reports_from_bytes(theirs[: int(size)].numpy().tobytes())
+            for theirs, size in zip(everyones, sizes, strict=True)
+        ]
 
     def check(self, segment: Segment) -> None:
         """Compare a planned segment with that of every other rank.
@@ -59,19 +69,23 @@ class RankAgreement:
         RanksDisagree
         """
         batches = segment.batches
-        hashed = hashlib.blake2b(digest_size=8)
+        hashed = hashlib.blake2b(digest_size=7)  # a number that int64 holds
         for values in (batches.indices, batches.offsets):
             hashed.update(np.ascontiguousarray(values).tobytes())
         hashed.update(repr((segment.split, segment.refreshed)).encode())
-        mine = (segment.epoch, segment.number, hashed.hexdigest())
-        everyones = self._all_gathered(mine)
+        mine = torch.tensor([segment.epoch, segment.number, int.from_bytes(hashed.digest())])
+        everyones = [(epoch, number, f"{bits:014x}") for epoch, number, bits in map(_to_list, self._all_gathered(mine))]
         if any(theirs != everyones[0] for theirs in everyones):
             raise RanksDisagree(
                 f"ranks planned different batches (epoch, segment, hash by rank: {everyones}); give every rank the same"
                 " seed, plan, table, state and croupier version"
             )
 
-    def _all_gathered(self, value: Any) -> list[Any]:
-        everyones: list[Any] = [None] * dist.get_world_size()
-        cast(Any, dist).all_gather_object(everyones, value, group=self._group)
+    def _all_gathered(self, mine: torch.Tensor) -> list[torch.Tensor]:
+        everyones = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
+        cast(Any, dist).all_gather(everyones, mine, group=self._group)
         return everyones
+
+
+def _to_list(values: torch.Tensor) -> list[int]:
+    return values.tolist()
