@@ -59,8 +59,11 @@ class GrowingBatches:
                 scaled.backward()
                 loss += float(scaled.detach())
             of_groups = self.seen.measure(step)  # before clipping, and before an unscale_
-            untested = self.held.size * (self.held.untested_steps + 1)
-            self.noise.observe(norms if self.by_samples else of_groups, elapsed_samples=untested)
+            if self.by_samples:  # not every step is observed
+                untested = self.held.size * (self.held.untested_steps + 1)
+                self.noise.observe(norms, elapsed_samples=untested)
+            else:
+                self.noise.observe(of_groups)
             decided = agreed_integers(lambda: self.controller.decide(self.noise.estimate, self.held))
             self.held = cr.HeldSize(*decided)
             self.optimizer.step()

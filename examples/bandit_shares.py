@@ -80,16 +80,22 @@ class LearnedShares:
 
 @dataclass(frozen=True, slots=True)
 class SquareCB:
-    """Predictions are means of the past, each round counting ``memory`` times as much as the one after it."""
+    """Predictions are means of the past, each round counting ``memory`` times as much as the one after it.
+
+    A round without a reward of an arm says nothing of it; an arm that never had one is taken for as good as the best.
+    """
 
     scale: float
     memory: float = 1.0
 
     def __call__(self, rewards: Float64) -> Float64:
-        """Every arm is dealt, and so seen, in every round."""
+        """Every arm is dealt, and so seen, in every round that is long enough for its share."""
         rounds, arms = rewards.shape
+        seen = ~np.isnan(rewards)
         counts = self.memory ** np.arange(rounds)[::-1]
-        predicted = counts @ rewards / counts.sum() if rounds else np.zeros(arms)
+        predicted, known = counts @ np.where(seen, rewards, 0.0), counts @ seen
+        predicted = np.divide(predicted, known, out=np.full(arms, -np.inf), where=known > 0)
+        predicted[known == 0] = predicted.max() if known.any() else 0.0
         weights = 1 / (arms + self.scale * np.sqrt(arms * rounds) * (predicted.max() - predicted))
         weights[predicted.argmax()] += 1 - weights.sum()
         return weights

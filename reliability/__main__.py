@@ -9,10 +9,17 @@ import sys
 import time
 from pathlib import Path
 
-from reliability import kills
+from reliability import inputs, kills, ranks, same, soak, states
 from reliability.findings import Finding, print_findings, say
 
-PARTS = {"kills": kills.findings}
+PARTS = {
+    "inputs": inputs.findings,
+    "kills": kills.findings,
+    "ranks": ranks.findings,
+    "same": same.findings,
+    "soak": soak.findings,
+    "states": states.findings,
+}
 
 
 def main() -> int:

@@ -144,6 +144,12 @@ def mishaps(rank, world_size, group):
     mistaken = [6, 6, 6] if rank == 1 else [6] * (4 // world_size)
     with pytest.raises(BadArgument, match=r"measure must be called with an entry for each call of"):
         statistics.measure(mistaken)
+    for wrong in ({"micro_batches": 6.0}, {"loss_scale": 0}):
+        model.zero_grad()
+        mine, _ = backward(model, SIZES["equal"], rank, world_size)
+        text = f"{next(iter(wrong))} must be " if rank == 1 else "measure must be called .*, got '?another on a rank"
+        with pytest.raises(BadArgument, match=text):
+            statistics.measure(**{"micro_batches": mine, **(wrong if rank == 1 else {})})
     model.zero_grad()
     mine, _ = backward(model, SIZES["equal"], rank, world_size, loss_scale=float("inf") if rank == 1 else 1.0)
     overflowed = statistics.measure(mine)
@@ -157,6 +163,9 @@ def mishaps(rank, world_size, group):
         BadArgument, match=r"measure must be called .*, got '?(0 exchanges of gradients in a step|another)"
     ):
         buckets.measure(6)
+    text = "loss_scale must be a number above 0" if rank == 1 else "measure must be called"
+    with pytest.raises(BadArgument, match=text):
+        buckets.measure(6, loss_scale=0 if rank == 1 else 1.0)
     return {
         "overflowed": overflowed is None,
         "skipped": statistics.skipped,

@@ -6,7 +6,11 @@ The text names the argument, the rule, the value received and the fix, in that o
 from __future__ import annotations
 
 import operator
-from typing import Any
+import os
+from contextlib import suppress
+from dataclasses import fields
+from numbers import Real
+from typing import Any, TypeVar, cast
 
 __all__ = [
     "BadArgument",
@@ -19,32 +23,41 @@ __all__ = [
     "checked_flag",
     "checked_fraction",
     "checked_int",
+    "checked_kind",
+    "checked_path",
     "checked_positive",
+    "checked_real",
+    "keep_plain_numbers",
+    "printable",
 ]
 
 
+Kind = TypeVar("Kind")
+
 LARGEST = 2**62 - 1
+LONGEST_PATH = 4096
+SHOWN_CHARACTERS, TEXT_CHARACTERS = 120, 560
 
 
 class BadArgument(ValueError):
     """An argument breaks a rule that is known when the object is built."""
 
     def __init__(self, argument: str, rule: str, value: object, fix: str) -> None:
-        super().__init__(f"{argument} must {rule}, got {_shown(value)}; {fix}")
+        super().__init__(_said(str(argument), rule, value, fix))
 
 
 class BadTable(ValueError):
     """The table breaks a rule that a stage of the plan relies on."""
 
     def __init__(self, column: str, rule: str, value: object, fix: str) -> None:
-        super().__init__(f"table column {column!r} must {rule}, got {_shown(value)}; {fix}")
+        super().__init__(_said(f"table column {_shown(str(column), is_code=True)}", rule, value, fix))
 
 
 class BadState(ValueError):
     """A saved state cannot be loaded into this run: damaged, newer, or of another run."""
 
     def __init__(self, what: str, rule: str, value: object, fix: str) -> None:
-        super().__init__(f"state: {what} must {rule}, got {_shown(value)}; {fix}")
+        super().__init__(_said(f"state: {what}", rule, value, fix))
 
 
 class TooFewIds(ValueError):
@@ -96,6 +109,22 @@ def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None
     return number
 
 
+def checked_fraction(argument: str, value: Any, *, fix: str) -> float:
+    """Return ``value`` as a float in (0, 1], or refuse it by name."""
+    number = _real(value)
+    if number is None or not 0.0 < number <= 1.0:
+        raise BadArgument(argument, "be a number in (0, 1]", value, fix)
+    return number
+
+
+def checked_positive(argument: str, value: Any, *, fix: str) -> float:
+    """Return ``value`` as a finite float above 0, or refuse it by name."""
+    number = _real(value)
+    if number is None or not 0.0 < number < float("inf"):
+        raise BadArgument(argument, "be a number above 0", value, fix)
+    return number
+
+
 def checked_flag(argument: str, value: Any, *, fix: str) -> bool:
     """Accept True or False, of Python or NumPy."""
     if type(value).__name__ not in ("bool", "bool_"):  # Python's and NumPy's, without importing NumPy on floor 0
@@ -103,36 +132,121 @@ def checked_flag(argument: str, value: Any, *, fix: str) -> bool:
     return bool(value)
 
 
-def checked_fraction(argument: str, value: Any, *, fix: str) -> float:
-    """Return ``value`` as a float in (0, 1], or refuse it by name."""
-    rule = "be a number in (0, 1]"
-    if isinstance(value, (bool, str)):
-        raise BadArgument(argument, rule, value, fix)
+def checked_kind(argument: str, value: Any, kind: type[Kind], *, fix: str) -> Kind:
+    """Return ``value``, an instance of a class, or refuse it by name.
+
+    Examples
+    --------
+    >>> checked_kind("stage", 3, str, fix="pass its name")
+    Traceback (most recent call last):
+        ...
+    croupier.errors.BadArgument: stage must be a str, got 3; pass its name
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOaeio" else "a"
+        raise BadArgument(argument, f"be {article} {kind.__name__}", value, fix)
+    return value
+
+
+def checked_path(argument: str, value: Any, *, fix: str = "pass a text or a pathlib.Path") -> str:
+    """Return ``value`` as the text of a path that a file system can be asked for, or refuse it by name.
+
+    A number is no path, though ``open`` takes one: it is a file that the process has open already.
+
+    Examples
+    --------
+    >>> checked_path("folder", 1)
+    Traceback (most recent call last):
+        ...
+    croupier.errors.BadArgument: folder must be a path, got 1; pass a text or a pathlib.Path
+    """
+    path = cast("Any", os).fspath(value) if isinstance(value, (str, os.PathLike)) else None
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise BadArgument(argument, rule, value, fix) from None
-    if not 0.0 < number <= 1.0:
+        is_path = isinstance(path, str) and 0 < len(os.fsencode(path)) < LONGEST_PATH and "\0" not in path
+    except UnicodeEncodeError:
+        is_path = False
+    if not isinstance(path, str) or not is_path:
+        raise BadArgument(argument, "be a path", value, fix)
+    return path
+
+
+def checked_real(
+    argument: str, value: Any, rule: str, *, at_least: float = -1e300, at_most: float = 1e300, fix: str
+) -> float:
+    """Return ``value`` as a float within bounds, or refuse it by name; what is not finite is refused."""
+    number = _real(value)
+    if number is None or not at_least <= number <= at_most:
         raise BadArgument(argument, rule, value, fix)
     return number
 
 
-def checked_positive(argument: str, value: Any, *, fix: str) -> float:
-    """Return ``value`` as a finite float above 0, or refuse it by name."""
-    rule = "be a number above 0"
-    if isinstance(value, (bool, str)):
-        raise BadArgument(argument, rule, value, fix)
+def keep_plain_numbers(made: Any) -> None:
+    """Turn NumPy's scalars in the fields of a dataclass into Python's, which are exact and never wrap."""
+    for one in fields(made):
+        value: Any = getattr(made, one.name, None)  # one that is not made yet
+        if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+            with suppress(RuntimeError):  # a tensor without data
+                object.__setattr__(made, one.name, value.item())
+
+
+def printable(text: str) -> str:
+    r"""The text in one line, what would move a cursor or change a colour written as an escape.
+
+    Examples
+    --------
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in text)
+
+
+def _real(value: Any) -> float | None:
+    """The value as a float, from whatever holds one number and is no flag, text or bytes; else None."""
+    number = value
+    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+        try:
+            number = value.item()
+        except (TypeError, ValueError, RuntimeError):
+            return None
+    if isinstance(number, bool) or not isinstance(number, Real):
+        return None
     try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise BadArgument(argument, rule, value, fix) from None
-    if not 0.0 < number < float("inf"):
-        raise BadArgument(argument, rule, value, fix)
-    return number
+        return float(number)
+    except OverflowError:
+        return None
 
 
-def _shown(value: object) -> str:
+def _said(what: str, rule: str, value: object, fix: str) -> str:
+    """One line of at most some 600 characters, whatever stands in names and values."""
+    shown, room = _shown(value), TEXT_CHARACTERS - SHOWN_CHARACTERS
+    parts = [_one_line(part) for part in (what, rule, fix)]
+    while sum(map(len, parts)) > room:
+        longest = max(range(3), key=lambda place: len(parts[place]))
+        parts[longest] = _shortened(parts[longest], max(room // 3, room - sum(map(len, parts)) + len(parts[longest])))
+    return f"{parts[0]} must {parts[1]}, got {shown}; {parts[2]}"
+
+
+def _shown(value: object, *, is_code: bool = False) -> str:
     # What the library says about a value has spaces or quotes of its own; what a user passed is shown as code.
-    is_said = isinstance(value, str) and (" " in value or value.startswith("'"))
-    text = str(value) if is_said else repr(value)
-    return text if len(text) <= 120 else text[:117] + "..."
+    is_said = isinstance(value, str) and not is_code and (" " in value or value.startswith("'"))
+    text = value if isinstance(value, str) and is_said else _code(value)
+    return _shortened(_one_line(text[: 16 * SHOWN_CHARACTERS]), SHOWN_CHARACTERS)
+
+
+def _code(value: Any) -> str:
+    # The first items stand for a long list: writing out all of a table would take seconds.
+    is_long = type(value) in (list, tuple, str, bytes) and len(value) > SHOWN_CHARACTERS
+    try:
+        return repr(value[:SHOWN_CHARACTERS])[:SHOWN_CHARACTERS] + "..." if is_long else repr(value)
+    except Exception:  # a repr may do anything, and an int of 5000 digits has none
+        return f"a value of type {type(value).__name__}"
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()) if "\n" in text else text)
+
+
+def _shortened(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 3] + "..."

@@ -11,6 +11,7 @@ from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.chain import Chain, chain
 from croupier.core.policies import Tail, TooLong
+from croupier.errors import checked_flag, checked_int
 from croupier.order.class_balanced import ClassBalanced
 from croupier.order.evaluation import Evaluation
 from croupier.order.mixture import Mixture
@@ -27,6 +28,7 @@ def shuffled(batch_size: int, *, drop_last: bool = False) -> Chain:
     >>> [stage.name for stage in shuffled(32).stages]
     ['shuffle', 'fixed_size']
     """
+    drop_last = checked_flag("drop_last", drop_last, fix="pass True or False")
     return chain(Shuffle(), FixedSize(batch_size, tail=Tail.DROP if drop_last else Tail.SHORT))
 
 
@@ -99,4 +101,6 @@ def evaluation(batch_size: int, *, world_size: int = 1) -> Chain:
     >>> [stage.name for stage in evaluation(64, world_size=8).stages]
     ['evaluation', 'fixed_size']
     """
+    batch_size = checked_int("batch_size", batch_size, at_least=1, fix="pass the number of ids in a batch")
+    world_size = checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
     return chain(Evaluation(multiple_of=batch_size * world_size), FixedSize(batch_size))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
 import numpy as np
 import pytest
 
-from croupier.core import artefact
+from croupier.core import rebuilding
 from croupier.core.artefact import Artefact, ArtefactFolder
 from croupier.core.score_layout import ScoreLayout
 from croupier.core.score_statistics import Forgotten, Last, Mean
@@ -123,7 +124,7 @@ def test_a_crash_between_any_two_steps_back_is_gone_on_with(tmp_path, monkeypatc
     history = stepped(tmp_path)
     values, checksum = history[1]
     opened = Artefact.open(tmp_path, 4, 1.0)
-    steps = iter([artefact._undo] * undone)
+    steps = iter([rebuilding._undo] * undone)
 
     def crash(*arguments):
         step = next(steps, None)
@@ -131,7 +132,7 @@ def test_a_crash_between_any_two_steps_back_is_gone_on_with(tmp_path, monkeypatc
             raise KeyboardInterrupt
         step(*arguments)
 
-    monkeypatch.setattr(artefact, "_undo", crash)
+    monkeypatch.setattr(rebuilding, "_undo", crash)
     with pytest.raises(KeyboardInterrupt):
         opened.roll_back(1, checksum)
     monkeypatch.undo()
@@ -195,7 +196,8 @@ def test_pages_that_never_reached_the_disk_are_made_again(tmp_path, flushed: int
     """A power failure: of each record, the disk has what it was at any version from the last flush on."""
     history = recorded(tmp_path)
     head = json.loads((tmp_path / "head.json").read_text())
-    head.update(version=reached, checksum=history[reached][1], flushed=flushed)
+    sealed = hashlib.blake2b(history[flushed][0], digest_size=16).hexdigest()
+    head.update(version=reached, checksum=history[reached][1], flushed=flushed, flushed_checksum=sealed)
     (tmp_path / "head.json").write_text(json.dumps(head))
     rng = np.random.default_rng(flushed * 7 + reached)
     size = LAYOUT.record.itemsize

@@ -85,3 +85,43 @@ def test_journals_of_something_else_are_refused(tmp_path):
     np.save(tmp_path / "journal-000000000001.npy", np.zeros(3))
     with pytest.raises(BadState, match=r"must have entries of .*'old'.* got dtype\('float64'\)"):
         journals_of(tmp_path).entries(1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"version": True}, {"version": 2**63}, {"rows": -1}, {"rows": "3"}, {"flushed": 5}, {"base": 4, "flushed": 3},
+        {"checksum": 3}, {"base_checksum": None}, {"flushed_checksum": []},
+    ],
+)  # fmt: skip
+def test_heads_that_say_what_cannot_be_are_refused(tmp_path, said):
+    whole = {"rows": 3, "version": 4, "checksum": "", "flushed": 4, "base": 0, "base_checksum": ""}
+    (tmp_path / "head.json").write_text(json.dumps({**whole, **said}))
+    with pytest.raises(BadState, match=r"must have a readable head.json"):
+        journals_of(tmp_path).head()
+
+
+def test_journals_of_rows_that_there_are_not_are_refused(tmp_path):
+    journals, _ = written(tmp_path)
+    assert journals.checked_entries(4, 5)["id"].tolist() == [4, 0]
+    with pytest.raises(BadState, match=r"journal-000000000004.npy must change rows 0 to 3, got 0 to 4; restore it"):
+        journals.checked_entries(4, 4)
+    journals.write(5, entries(-1))
+    with pytest.raises(BadState, match=r"must change rows 0 to 3, got -1 to -1"):
+        journals.checked_entries(5, 4)
+
+
+def test_files_of_other_names_are_none_of_the_journals(tmp_path):
+    journals, _ = written(tmp_path)
+    for name in ("journal-old.npy", "journal-7.npy", "journal-000000000009.npy.0a.part"):
+        (tmp_path / name).write_bytes(b"")
+    assert journals.versions(Head(9, 4)) == [1, 2, 3, 4]
+    journals.remove_thinned(Head(9, 4))
+    assert (tmp_path / "journal-old.npy").exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_version_that_was_not_reached_is_refused(tmp_path):
+    journals, checksums = written(tmp_path)
+    with pytest.raises(BadState, match=r"must have reached version 9, got 4; keep the folder beside"):
+        journals.check(Head(9, 4, checksums[4]), [1, 2, 3, 4], 9, checksums[4])

@@ -109,3 +109,33 @@ def test_a_large_file_costs_little_memory(tmp_path, monkeypatch, order):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**21
+
+
+@pytest.mark.parametrize("name", ["../a/one", "/etc/passwd", "", "one.npy", 3, None, "a b"])
+def test_names_that_lead_out_of_the_folder_are_refused(tmp_path, name):
+    SavedArrays.write(tmp_path / "a", "clusters", {"one": np.arange(5)})
+    head = json.loads((tmp_path / "a" / "head.json").read_text())
+    (tmp_path / "a" / "head.json").write_text(json.dumps({**head, "arrays": [name]}))
+    with pytest.raises(BadState, match=r"must hold clusters as they were saved, got"):
+        SavedArrays.read(tmp_path / "a", "clusters")
+
+
+@pytest.mark.parametrize("content", ["3", "null", "[" * 10**5, "9" * 10**4, '{"arrays": 5}', '"'])
+def test_heads_that_are_none_are_refused(tmp_path, content):
+    SavedArrays.write(tmp_path / "a", "clusters", {"one": np.arange(5)})
+    (tmp_path / "a" / "head.json").write_text(content)
+    with pytest.raises(BadState, match=r"must hold clusters as they were saved, got"):
+        SavedArrays.read(tmp_path / "a", "clusters")
+
+
+def test_arrays_that_were_exchanged_or_made_longer_are_refused(tmp_path):
+    SavedArrays.write(tmp_path / "a", "clusters", {"one": np.arange(5), "two": np.arange(5) + 1})
+    one, two = tmp_path / "a" / "one.npy", tmp_path / "a" / "two.npy"
+    contents = one.read_bytes(), two.read_bytes()
+    one.write_bytes(contents[1])
+    two.write_bytes(contents[0])
+    with pytest.raises(BadState, match=r"must have the checksum"):
+        SavedArrays.read(tmp_path / "a", "clusters")
+    one.write_bytes(contents[0] + b"x")
+    with pytest.raises(BadState, match=r"169 bytes, where its header claims 168 of shape \(5,\)"):
+        SavedArrays.read(tmp_path / "a", "clusters")

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from croupier.core.fingerprint import describe
+from croupier.core.score_layout import ScoreLayout
 from croupier.core.score_statistics import (
     Count,
     Ema,
@@ -14,6 +18,13 @@ from croupier.core.score_statistics import (
     statistic_of,
 )
 from croupier.errors import BadArgument
+
+
+@pytest.mark.parametrize("decay", [np.float64(0.9), Fraction(9, 10), 0.9])
+def test_equal_statistics_are_kept_under_one_name(decay):
+    assert Ema(decay) == Ema(0.9)
+    assert repr(Ema(decay)) == repr(Ema(0.9))
+    assert ScoreLayout((Ema(0.9),)).keeps(Ema(decay))
 
 
 @pytest.mark.parametrize("statistic", [Last(), Mean("margin"), Variance(), Count("el2n"), Ema(0.99, "x"), Forgotten()])

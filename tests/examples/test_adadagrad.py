@@ -79,6 +79,15 @@ def test_the_published_rule_goes_further_on_the_same_data():
     assert published.held.size > ours.held.size
 
 
+def test_a_step_weighs_its_own_samples_where_every_step_is_observed():
+    """Between tests too: as where none says how many samples have passed."""
+    training, alone = example.digits(corrected(pace=cr.ResizePace(test_steps=50))), cr.GradientNoise(5_000)
+    observe = training.noise.observe
+    training.noise.observe = lambda norms, **told: (observe(norms, **told), alone.observe(norms))
+    epochs_of(training, 1)
+    assert training.noise.state_dict() == alone.state_dict()
+
+
 def test_single_samples_are_looked_at_where_a_test_is_due(monkeypatch):
     looked = []
     counted = example.per_sample_norms

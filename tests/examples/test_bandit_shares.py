@@ -55,6 +55,18 @@ def test_nothing_seen_is_even_and_the_past_is_forgotten():
     assert example.SquareCB(1.0, memory=0.5)(rewards).argmax() == 1
 
 
+def test_an_arm_without_a_reward_in_a_round_is_known_from_others():
+    """Where a round is short or an arm's share small; and one that never had any counts as the best."""
+    rewards = np.array([[0.5, 0.9, np.nan], [0.5, np.nan, np.nan]])
+    weights = example.SquareCB(1.0)(rewards)
+    assert weights.tolist() == pytest.approx(example.SquareCB(1.0)(np.tile([0.5, 0.9, 0.9], (2, 1))).tolist())
+    assert example.SquareCB(1.0)(np.full((2, 3), np.nan)).tolist() == pytest.approx([1 / 3] * 3)
+    short = example.LearnedShares(TABLE, "source", RULE, (2, 2), seed=3)
+    play(short, 4)
+    assert np.isnan(short.rewards).any()
+    assert len(short.stages) == 5
+
+
 def test_rounds_are_dealt_by_the_shares_that_were_decided():
     """Within the four of the mixture's rule; and no row comes again before its source runs out."""
     run = begun()

@@ -121,6 +121,24 @@ def test_before_anything_is_known_it_only_counts():
     assert controller.decide(None, HeldSize(16)) == HeldSize(16, 16, 1)
 
 
+@pytest.mark.parametrize(("dwell", "test_steps"), [(0, 1), (800, 1), (0, 30), (800, 30)])
+def test_it_does_not_wait_for_ever(dwell, test_steps):
+    """One micro-batch on one rank gives no estimate: refused after a hundred decisions that asked for one."""
+    pace = ResizePace(dwell_samples=dwell, test_steps=test_steps)
+    controller = BatchSizeController(cr.NoiseScale(), quantum=16, most=64, pace=pace)
+    held, asked = HeldSize(16), 0
+    while asked < 100:
+        asked += controller.is_due(held)
+        held = controller.decide(None, held)
+    told = HeldSize(*controller.decide(ANY, held))  # one estimate, and it waits anew
+    assert told.untested_steps == 0
+    with pytest.raises(
+        BadArgument, match=r"estimate must be there at times, got none at 101 decisions in a row; take tw"
+    ):
+        controller.decide(None, held)
+    assert controller.decide(None, HeldSize(64, 10**9, 10**6)).size == 64  # the largest is not tested
+
+
 def test_hysteresis_holds_the_size_where_the_truth_is():
     """A noise scale of 48 at a size of 48, tested at each of 2,000 steps: it moves a few times; the mutant, which
     follows the estimate, ten times as often.
@@ -179,6 +197,22 @@ def test_what_other_rules_would_have_done():
         assert held.size == size
 
 
+def test_without_confidence_it_follows_the_estimate_where_the_gradient_is_lost_in_noise():
+    noise = cr.GradientNoise(1e9)
+    for _ in range(2):
+        noise.observe(cr.GradientNorms(groups=10.0, whole=1.0, group_samples=8, samples=32))
+    assert noise.estimate.gradient_squared < 0
+    controller = BatchSizeController(POLICY, 8, 256, pace=ResizePace(confidence=0.0))
+    assert controller.decide(noise.estimate, HeldSize(32)).size == 64
+
+
+def test_no_size_is_below_the_least():
+    controller = BatchSizeController(Wants(40, 40, 40), quantum=16, most=1000, least=100)
+    with pytest.raises(BadArgument, match=r"held.size must be a multiple of the quantum 16, from 112 to 992, got 32"):
+        controller.decide(ANY, HeldSize(32))
+    assert controller.decide(ANY, HeldSize(112)).size == 112
+
+
 POLICY = cr.NoiseScale()
 
 
@@ -186,10 +220,27 @@ POLICY = cr.NoiseScale()
     ("call", "message"),
     [
         (lambda: BatchSizeController(7, 1, 2), r"policy must have a method wanted, got 7; pass NormTest\(eta=0.5\)"),
+        (lambda: BatchSizeController(cr.NoiseScale, 1, 2), r"policy must have a method wanted, got <class 'croupier"),
+        (
+            lambda: BatchSizeController(POLICY, 8, 64).decide(NOISE, HeldSize(16)),
+            r"estimate must be a NoiseEstimate, or None, got 'GradientNoise'; write decide\(noise.estimate, held\)",
+        ),
+        (
+            lambda: BatchSizeController(POLICY, 8, 64).decide(HeldSize(16), ANY),
+            r"estimate must be a NoiseEstimate, or None, got 'HeldSize'",
+        ),
+        (
+            lambda: BatchSizeController(POLICY, 8, 64).decide(None, 32),
+            r"held must be a HeldSize, got 32; begin with HeldSize\(16\)",
+        ),
+        (
+            lambda: cr.what_if([], {"norm": cr.NormTest(0.5)}, start=8, half_life_samples=10.0),
+            r"controllers\['norm'\] must be a BatchSizeController, got NormTest\(eta=0.5\); make one of the policy",
+        ),
         (lambda: BatchSizeController(POLICY, 0, 2), r"quantum must be an integer >= 1, got 0; pass the micro-batch ti"),
         (lambda: BatchSizeController(POLICY, 8, 4), r"most must be an integer >= 8, got 4; allow a quantum and the le"),
         (lambda: BatchSizeController(POLICY, 8, 64, 0), r"least must be an integer >= 1, got 0; pass a number of sam"),
-        (lambda: BatchSizeController(POLICY, 8, 64, 65), r"most must be an integer >= 65, got 64"),
+        (lambda: BatchSizeController(POLICY, 8, 64, 65), r"most must be an integer >= 72, got 64"),
         (lambda: BatchSizeController(POLICY, 8, 64, pace=2.0), r"pace must be a ResizePace, got 2.0; pass ResizePace"),
         (lambda: ResizePace(growth=0.5), r"growth must be a number >= 1, got 0.5; 1 allows no change, 2 a doubling"),
         (lambda: ResizePace(shrinkage=math.nan), r"shrinkage must be a number >= 1, got nan"),
@@ -198,11 +249,11 @@ POLICY = cr.NoiseScale()
         (lambda: ResizePace(confidence=1.0), r"confidence must be in \[0, 1\), got 1.0; pass 0.95, or 0"),
         (
             lambda: BatchSizeController(POLICY, 8, 64).decide(None, HeldSize(12)),
-            r"held.size must be a multiple of the quantum 8, at most 64, got 12; begin with one, HeldSize\(quantum\)",
+            r"held.size must be a multiple of the quantum 8, from 8 to 64, got 12; begin with two",
         ),
         (
             lambda: BatchSizeController(POLICY, 8, 64).decide(None, HeldSize(72)),
-            r"held.size must be a multiple of the quantum 8, at most 64, got 72",
+            r"held.size must be a multiple of the quantum 8, from 8 to 64, got 72",
         ),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from croupier import AsPublished, BatchSizePolicy, GradientNoise, GradientNorms, NormTest
+from croupier import AsPublished, BatchSizePolicy, GradientNoise, GradientNorms, NoiseScale, NormTest, adadagrad
 from croupier.errors import BadArgument
 from croupier.feedback.batch_size_tests import over
 from gaussian_gradients import norms_of_samples, sampled, steps
@@ -61,3 +61,11 @@ def test_ratios_of_nothing():
 def test_errors():
     with pytest.raises(BadArgument, match=r"eta must be a number above 0, got 0; pass a share of the gradient's norm"):
         NormTest(0)
+
+
+@pytest.mark.parametrize("test", [NormTest, NoiseScale(), 0.5])
+def test_what_is_no_test_is_refused(test):
+    with pytest.raises(BadArgument, match=r"test must have a method published, got .*; pass NormTest\(eta=0.5\), say"):
+        AsPublished(test)
+    with pytest.raises(BadArgument, match=r"test must have a method published"):
+        adadagrad(test, quantum=8, most=64)

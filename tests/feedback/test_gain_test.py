@@ -59,6 +59,10 @@ def test_its_state_is_plain_numbers():
         (lambda: cr.GainTest(96, 32, gain=-1.0), "gain must be a number >= 0, got -1.0; begin at 0"),
         (lambda: cr.GainTest(96, 32).after(0.5), "gain must be a number >= 1, got 0.5"),
         (lambda: cr.GainTest(96, 32).after(float("nan")), "gain must be a number >= 1, got nan"),
+        (
+            lambda: cr.GainTest(96, 32).after(np.ones(96)),
+            r"gain must be a number >= 1, got an array of shape \(96,\); pass importance_gain\(scores\)",
+        ),
         (lambda: cr.importance_gain([]), "scores must be a list of numbers"),
         (lambda: cr.importance_gain([1.0, -1.0]), "scores must be finite and >= 0, got -1.0 among them"),
         (lambda: cr.importance_gain([1.0, np.nan]), "scores must be finite and >= 0"),

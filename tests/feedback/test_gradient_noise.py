@@ -156,6 +156,10 @@ def test_errors():
     noise = observed([GradientNorms(4.0, 1.75, 8, 32)], 100.0)
     with pytest.raises(BadArgument, match=r"norms must tell of norms, as those before, got 'norms, a loss'|norms, a l"):
         noise.observe(GradientNorms(4.0, 1.75, 8, 32, None, 0.5))
+    with pytest.raises(
+        BadArgument, match=r"norms must be GradientNorms, or None, got 0.5; pass what measure\(\) returned"
+    ):
+        noise.observe(0.5)
     with pytest.raises(BadArgument, match=r"elapsed_samples must be a number above 0, got 0; pass those of the steps"):
         noise.observe(GradientNorms(4.0, 1.75, 8, 32), elapsed_samples=0)
     other = GradientNoise(200.0)
@@ -169,3 +173,24 @@ def test_errors():
         noise.load_state_dict({**noise.state_dict(), "weight": math.nan})
     with pytest.raises(BadState, match=r"state: gradient noise must hold finite numbers, got other values"):
         noise.load_state_dict({**noise.state_dict(), "sums": [0.0]})
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        ({"latest": {"groups": 1}}, r"state: gradient noise must hold numbers, got .*'groups': 1"),
+        ({"latest": 3}, r"state: gradient noise must hold numbers"),
+        ({"latest": {"groups": -1, "whole": 1, "group_samples": 1, "samples": 2}}, r"hold numbers, got .?groups must"),
+        ({"sums": None}, r"state: gradient noise must hold "),
+        ({"squares": [[1], [2, 3]]}, r"state: gradient noise must hold numbers"),
+        ({"weight": "one"}, r"state: gradient noise must hold numbers, got .?could not convert string"),
+        ({"weight": 0.0}, r"state: gradient noise must have weights above 0, got \[0.0, "),
+        ({"weight_squared": 0.0}, r"state: gradient noise must have weights above 0"),
+    ],
+)
+def test_damaged_states_are_refused_and_change_nothing(damage, text):
+    noise = observed(steps(5, groups=2, size=4, noise_scale=9.0), 100.0)
+    before = noise.state_dict()
+    with pytest.raises(BadState, match=text):
+        noise.load_state_dict({**before, **damage})
+    assert noise.state_dict() == before

@@ -89,7 +89,7 @@ def test_a_log_is_plain_numbers():
     [
         (lambda: GradientNorms(math.nan, 1, 1, 2), r"groups must be a finite number >= 0, got nan; leave out a step"),
         (lambda: GradientNorms(1, math.inf, 1, 2), r"whole must be a finite number >= 0, got inf; leave out a step wh"),
-        (lambda: GradientNorms(1, -1, 1, 2), r"whole must be a finite number >= 0, got -1.0"),
+        (lambda: GradientNorms(1, -1, 1, 2), r"whole must be a finite number >= 0, got -1;"),
         (
             lambda: GradientNorms(1, 1, 8, 8),
             r"group_samples must be above 0 and below samples=8, got 8.0; take two gro",
@@ -99,6 +99,10 @@ def test_a_log_is_plain_numbers():
         (lambda: GradientNorms(1, 1, 1, 2, (1, math.nan)), r"inner.along must be finite, got nan; leave out such a"),
         (lambda: GradientNorms(1, 1, 1, 2, None, math.inf), r"loss must be finite, got inf; leave out such a step"),
         (lambda: GradientNorms.of_groups([1.0], 1, 2), r"squared_norms must be those of two groups at least, got \(1"),
+        (
+            lambda: GradientNorms.of_groups([1.0, 1.0], whole=9.0, samples=8),
+            r"whole must be at most the mean of squared_norms, 1, got 9.0; pass the squared norm of the groups' mean",
+        ),
         (lambda: GradientNorms.of_groups([1.0, 1], 1, [2, 0]), r"samples must be above 0, got \[2.0, 0.0\]; leave out"),
         (lambda: GradientNorms.of_groups([1.0, 1], 1, 2, [1, -1]), r"weights must be above 0, got \[1.0, -1.0\]"),
     ],

@@ -192,6 +192,25 @@ def test_bad_signals_are_refused(signal, text):
         dealer.observe(next(iter(dealer)), signal)
 
 
+@pytest.mark.parametrize(
+    ("build", "text"),
+    [
+        (
+            lambda: cr.KeepScores(("el2n",)),
+            r"statistics must be Last, .* or Forgotten, got 'el2n'; write Mean\(\"el2n\"\)",
+        ),
+        (lambda: cr.KeepScores((cr.Mean,)), r"statistics must be Last, .* or Forgotten, got <class .*; write Mean\(\)"),
+        (
+            lambda: cr.KeepScores(cr.Mean(), cr.Variance()),
+            r"statistics must be one tuple, got Mean\(signal='loss'\), Variance\(.*; write KeepScores\(\(Mean\(\), Var",
+        ),
+    ],
+)
+def test_what_was_meant_is_said(build, text):
+    with pytest.raises(BadArgument, match=text):
+        build()
+
+
 def test_a_stage_that_learns_must_be_given_its_loss():
     plan_of_both = cr.chain(cr.LossWeighted(), cr.KeepScores((cr.Mean("margin"),)), cr.FixedSize(4))
     dealer = cr.Dealer(plan_of_both, table(), seed=0)

@@ -57,6 +57,17 @@ def test_no_importance_weight_exceeds_the_inverse_of_the_uniform_share():
     assert plan_of(cr.LossWeighted(uniform_share=0.1), losses, 1000).columns["importance_weight"].max() <= 10
 
 
+@pytest.mark.parametrize("uniform_share", [1 - 2.0**-20, 1 - 2.0**-40, 1 - 2.0**-53])
+def test_a_share_near_1_keeps_its_probabilities(uniform_share):
+    """Losses of 4096 under a share so near 1 come to more than 2**62 units."""
+    losses = np.linspace(0.0, 5000.0, 2000)
+    out = plan_of(cr.LossWeighted(uniform_share=uniform_share), losses, 1000)
+    clipped = np.minimum(losses, 4096.0)
+    stated = (1 - uniform_share) * clipped / clipped.sum() + uniform_share / losses.size
+    assert np.allclose(out.columns["probability"], stated[out.indices], rtol=1e-6)
+    assert len(set(out.indices.tolist())) > 600
+
+
 def test_negative_losses_are_refused():
     with pytest.raises(BadArgument, match=r"signal must be losses >= 0, got -2.0; report a loss"):
         cr.LossWeighted().check_signal(np.array([1.0, -2.0], np.float32))

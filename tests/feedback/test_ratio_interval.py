@@ -74,6 +74,14 @@ def test_the_quantile_0_is_the_ratio_alone():
     assert found == pytest.approx((2.5, 2.5, 2.5))
 
 
+@pytest.mark.parametrize(
+    ("above", "below", "ratio"), [(10.0, 0.0, math.inf), (10.0, -0.5, math.inf), (-1.0, -0.5, 0.0)]
+)
+def test_the_quantile_0_follows_the_estimate_also_where_the_lower_mean_comes_out_0(above, below, ratio):
+    """Bounds of 0 and infinity would hold whatever is held."""
+    assert ratio_interval(above, below, variances=(1.0, 0.1, 1.0), quantile=0.0) == (ratio, ratio, ratio)
+
+
 def test_coverage_of_normal_means():
     """2,000 pairs whose lower mean is two deviations above 0; at 90 % 200 miss: 140 to 260 but for 1e-5.
 

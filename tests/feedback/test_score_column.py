@@ -35,6 +35,15 @@ def test_what_was_observed_two_segments_ago_comes_with_the_batch():
     assert early["score_column"] == early["other"] > 0
 
 
+@pytest.mark.parametrize(("unseen", "expected"), [(None, 0.0), (-1.0, -1.0)])
+def test_a_count_of_0_is_one_that_was_not_observed(unseen, expected):
+    dealer = dealer_of(cr.ScoreColumn(cr.Count("margin"), unseen=unseen))
+    assert dealer.first().columns["score"].tolist() == [expected] * 2
+    for deal in dealer:
+        dealer.observe(deal, {"margin": deal.ids, "loss": deal.ids})
+    assert dealer.ledger.ids("dealt before any observation") == ROWS
+
+
 def test_it_reads_through_a_later_stage_as_any_column_does():
     """Batches of alike scores: the column travels with the ids."""
     dealer = dealer_of(cr.ScoreColumn(cr.Mean(), "score", unseen=0.0))

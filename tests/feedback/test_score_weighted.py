@@ -46,6 +46,14 @@ def test_rows_that_were_not_observed_count_as_told(unseen, first):
     assert out.ledger.ids("drawn before any observation") == np.count_nonzero(out.indices == 0)
 
 
+@pytest.mark.parametrize(("unseen", "first"), [(None, 2.0), (0.0, 0.0), (1.0, 1.0)])
+def test_a_count_of_0_is_one_that_was_not_observed(unseen, first):
+    out = plan_of(cr.ScoreWeighted(cr.Count(), 0.5, unseen), [(1, 4.0), (1, 4.0), (2, 1.0)], 1000, 3)
+    expected = stated(np.array([first, 2.0, 1.0]), 0.5)
+    assert np.allclose(out.columns["probability"], expected[out.indices], rtol=5e-3)
+    assert out.ledger.ids("drawn before any observation") == np.count_nonzero(out.indices == 0)
+
+
 def test_before_any_observation_and_where_all_are_0_draws_are_uniform():
     for observed, rows in ([(0, 0.0), (1, -1.0)], 2), ([(0, np.nan)], 5):
         out = plan_of(cr.ScoreWeighted(cr.Ema(0.9)), observed, 50, rows)
@@ -56,6 +64,8 @@ def test_never_learnt_counts_as_the_most_forgotten():
     observed = [(0, 1), (0, 0), (0, 1), (0, 0), (1, 0), (2, 1)]  # forgotten twice, never right, always right
     out = plan_of(cr.ScoreWeighted(cr.Forgotten(), 0.5), observed, 500, 3)
     assert np.allclose(out.columns["probability"], stated(np.array([2.0, 2.0, 0.0]), 0.5)[out.indices], rtol=5e-3)
+    larger = plan_of(cr.ScoreWeighted(cr.Forgotten(), 0.5, 8.0), observed, 500, 3)
+    assert np.allclose(larger.columns["probability"], stated(np.array([2.0, 8.0, 0.0]), 0.5)[larger.indices], rtol=5e-3)
     alone = plan_of(cr.ScoreWeighted(cr.Forgotten(), 0.5), [(1, 0)], 500, 3)
     assert np.allclose(alone.columns["probability"], 1 / 3)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from croupier.errors import BadArgument
 from croupier.negatives import embeddings
@@ -28,6 +29,7 @@ def test_lengths_and_where_they_are(monkeypatch):
             r"corpus must be a 2-D float32 or float16 array, .*got ndarray of dtype float64, shape \(2, 2\)",
         ),
         ([[1.0]], r"corpus must be a 2-D float32 .*, got a list; convert it"),
+        (torch.ones(1, 1, requires_grad=True), r", got a Tensor; write .detach\(\).cpu\(\).numpy\(\)"),
         (np.ones(3, np.float32), r"got ndarray of dtype float32, shape \(3,\)"),
         (np.ones((0, 3), np.float32), r"corpus must have at least one row and one number a row, got shape \(0, 3\)"),
         (np.array([[1], [np.nan]], np.float32), r"corpus must hold finite rows, .*, got length nan in row 1; mend"),

@@ -116,6 +116,10 @@ def test_ranks_draw_what_one_process_draws(tmp_path):
 def test_bad_arguments_are_refused():
     with pytest.raises(BadArgument, match=r"mined must be Mined, got 'folder'; pass what mine\(\) or Mined.load"):
         cr.MinedNegatives(1, "folder")
+    width = mined(0).items.shape[1]
+    text = rf"per_example must be at most {width}, the length of the lists, got {width + 1}; mine more, MiningRules\("
+    with pytest.raises(BadArgument, match=text):
+        cr.MinedNegatives(width + 1, mined(0))
     with pytest.raises(BadArgument, match="pick must be a Pick"):
         cr.MinedNegatives(1, pick="top")
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -227,6 +228,8 @@ def test_arguments_that_do_not_fit_are_refused(arguments, text):
 def test_queries_are_ids_and_rows():
     with pytest.raises(BadArgument, match=r"embeddings must have a row for each id, got 2 rows for 1 ids; pass both"):
         cr.Queries([0], CORPUS[:2])
+    with pytest.raises(BadArgument, match=r"embeddings must be a 2-D array, .*, got 'Tensor'; write .detach\(\).cpu"):
+        cr.Queries([0, 1], torch.ones(2, 2))
     with pytest.raises(BadArgument, match=r"ids must hold each query once, got query 4 again; mine for it once"):
         cr.Queries([4, 1, 4], CORPUS)
     with pytest.raises(BadArgument, match=r"ids must be a 1-D array of whole numbers"):

@@ -110,7 +110,7 @@ def test_memory_is_linear_in_the_positives_and_not_in_users_times_items():
 
 def test_bad_arguments_are_refused():
     known = cr.KnownPositives.of([0], [9])
-    with pytest.raises(BadArgument, match="known must have items below the 5 candidates, got 9; raise items"):
+    with pytest.raises(BadArgument, match="known must have items below the 5 candidates, got 9; raise candidates"):
         cr.NegativeSampler(5, known)
     with pytest.raises(BadArgument, match="known must be KnownPositives"):
         cr.NegativeSampler(5, [[0, 1]])

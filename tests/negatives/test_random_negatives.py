@@ -74,5 +74,5 @@ def test_bad_tables_are_refused(columns, text):
 
 
 def test_an_item_beyond_the_candidates_is_refused():
-    with pytest.raises(BadArgument, match="known must have items below the 9 candidates, got 9; raise items"):
+    with pytest.raises(BadArgument, match="known must have items below the 9 candidates, got 9; raise candidates"):
         deals(cr.RandomNegatives(1, 9), query=[0, 1], item=[0, 9])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from reliability import same
 from reliability.golden_deals import deals
+
+from reliability import same
 
 
 def test_every_golden_case_is_dealt_as_it_was_released():

@@ -123,3 +123,15 @@ def test_only_the_budgets_multiple_counts_as_padding_and_an_end_is_said():
     dropping = cr.chain(cr.Sequential(), cr.TokenBudget(1, too_long=cr.TooLong.DROP), segment_ids=4)
     with pytest.raises(ValueError, match="nothing is left to deal in epoch 0 on 1 ranks"):
         cr.preview(dropping, cr.Table(length=[5, 5]), seed=0)
+
+
+def test_batches_far_smaller_than_asked_for_are_said():
+    """Every row has the same item, so that none may be with another."""
+    table = cr.Table(query=np.arange(8), item=np.zeros(8, int))
+    figures = cr.preview(cr.chain(cr.Sequential(), cr.ConflictFree(4)), table, seed=0)
+    assert (figures.asked_examples, figures.examples_per_step) == (4, (1, 1.0, 1))
+    assert ("... asked for", "4") in figures.rows()
+    as_asked = cr.preview(cr.chain(cr.Sequential(), cr.FixedSize(2)), table, seed=0, world_size=2)
+    assert as_asked.asked_examples == 4
+    assert "asked for" not in str(as_asked)
+    assert cr.preview(plan(*DEFAULT), cr.Table(length=LENGTHS), seed=1).asked_examples is None

@@ -37,6 +37,22 @@ def test_where_a_run_left_its_plan_is_said():
     assert "batch size: not as planned from sample 140 on, 10 for 20" in str(compared)
 
 
+def test_a_rate_that_is_no_number_is_none_of_the_plan():
+    taken = as_planned()
+    taken[9] = taken[9]._replace(learning_rate=float("nan"))
+    compared = cr.compare_schedule(PLAN, taken)
+    assert compared.rate_parts_at == 90
+    assert "learning rate: not as planned from sample 90 on, nan for" in str(compared)
+    assert compared.to_dict()["largest_rate_ratio"] == float("inf")
+
+
+def test_schedules_that_take_numbers_alone_are_compared_too():
+    for schedule in (lambda now: 1e-3 if now < 50 else 1e-4, lambda _: 1e-3):
+        plan = cr.TrainingPlan(RAMP, schedule)
+        taken = [step._replace(learning_rate=schedule(step.samples)) for step in as_planned()]
+        assert cr.compare_schedule(plan, taken).rate_parts_at is None
+
+
 def test_bad_arguments_are_refused():
     with pytest.raises(BadArgument, match=r"plan must be a TrainingPlan, got 3"):
         cr.compare_schedule(3, as_planned())

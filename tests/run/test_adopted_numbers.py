@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import croupier as cr
 from croupier.errors import BadArgument, BadState, FeedbackTooLate
@@ -105,8 +107,8 @@ def test_damaged_versions_are_refused(saved):
 def test_a_later_version_replaces_one_of_the_same_segment():
     versions = AdoptedNumbers().adopted("it", (1, 0), Adoption(segment=3, epoch=9, planned=1))
     versions = versions.adopted("it", (2, 0), Adoption(segment=3, epoch=9, planned=2))
-    assert versions.to_list() == [[3, 2, 0]]
-    assert AdoptedNumbers.from_list(versions.to_list(), "costs", (0, 0)) == versions
+    assert versions.to_list(0) == versions.to_list(9) == [[3, 2, 0]]
+    assert AdoptedNumbers.from_list(versions.to_list(0), "costs", (0, 0)) == versions
 
 
 def growing(rank=0, world=2, split=None):
@@ -154,3 +156,19 @@ def test_a_batch_size_is_refused_where_it_cannot_be():
         growing().load_state_dict({**state, "batch_sizes": [[0, 0]]})
     with pytest.raises(BadState, match=r"batch_sizes must be lists of a segment, ascending, and 1 numbers from 1 on"):
         AdoptedNumbers.from_list([[0, 0]], "batch_sizes", (1,))
+
+
+@given(begins=st.sets(st.integers(0, 30), max_size=8), at=st.integers(0, 35))
+def test_a_state_holds_what_can_be_dealt_from_and_forgets_the_rest(begins, at):
+    versions = AdoptedNumbers(tuple((begin, (begin + 1,)) for begin in sorted(begins)))
+    kept = AdoptedNumbers.from_list(versions.to_list(at), "batch_sizes", (1,))
+    assert [kept.at(segment) for segment in range(at, 40)] == [versions.at(segment) for segment in range(at, 40)]
+    assert sum(begin <= at for begin, _ in kept.versions) <= 1
+    assert kept.to_list(at) == versions.to_list(at)
+
+
+def test_numbers_too_large_for_any_cost_are_refused():
+    with pytest.raises(BadState, match=r"costs must be lists of a segment"):
+        AdoptedNumbers.from_list([[0, 2**50, 1]], "costs", (0, 0), most=2**40)
+    with pytest.raises(BadState, match=r"costs must be lists of a segment"):
+        AdoptedNumbers.from_list([[2**62, 1, 1]], "costs", (0, 0), most=2**40)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import croupier as cr
-from croupier.errors import TooFewIds
+from croupier.errors import BadArgument, TooFewIds
 from croupier.run.epochs import Epochs
 
 
@@ -54,3 +54,8 @@ def test_what_the_tail_policy_did_is_counted():
 
 def test_a_far_epoch_is_cheap():
     assert epochs(10, 4, cr.Tail.CARRY).bounds(100_000) == (1_000_000, 1_000_008)
+
+
+def test_an_epoch_beyond_a_million_is_refused_before_it_is_counted_to():
+    with pytest.raises(BadArgument, match=r"epoch must be at most 1048576, got 1000000000000; put Repeat\(order, k\)"):
+        epochs(10, 2, cr.Tail.SHORT).segments(10**12)

@@ -356,7 +356,18 @@ def test_too_late_or_unknown_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "entry", [3, [["marked"], -1, 1, "f", "c"], [["other"], 1, 1, "f", "c"], [["marked"], 1, 1, 5, "c"], [1, 2]]
+    "entry",
+    [
+        3,
+        [["marked"], -1, 1, "f", "c"],
+        [["other"], 1, 1, "f", "c"],
+        [["marked"], 1, 1, 5, "c"],
+        [1, 2],
+        [["marked"], 1, 2**31, "f", "c"],
+        [[], 1, 1, "f", "c"],
+        ["marked", 1, 1, "f", "c"],
+        [["marked"], True, 1, "f", "c"],
+    ],
 )
 def test_a_state_with_damaged_entries_is_refused(entry):
     dealer = run()

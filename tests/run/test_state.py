@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import json
+import shutil
+from itertools import islice
 
 import numpy as np
 import pytest
+from reliability.state_runs import RUNS
 
 import croupier as cr
 from croupier.core.fingerprint import digest
-from croupier.errors import BadArgument, BadState
+from croupier.errors import BadArgument, BadState, FeedbackTooLate
+from croupier.run.state_versions import sealed
 
 LENGTHS = np.random.default_rng(0).integers(1, 9, 50)
 
@@ -203,3 +209,109 @@ def test_a_damaged_state_is_not_sealed_by_moving_its_folders(state):
         cr.moved_folders(state, {"/a": "/b"})
     with pytest.raises(BadArgument, match=r"folders must map old to new, got '/a'; write \{'/old/run': '/new/run'\}"):
         cr.moved_folders(state, "/a")
+
+
+def played(run, folder, seed):
+    """A run's own life, at random: adoptions, restarts, epochs."""
+    rng, dealer = np.random.default_rng(seed), run.dealer(folder)
+    while dealer.cursor.epoch < 60:
+        for deal in dealer:
+            yield dealer
+            with contextlib.suppress(FeedbackTooLate):
+                if run.name == "ramped" and rng.random() < 0.3:
+                    dealer.adopt_batch_size(int(rng.integers(2, 9)))
+                    dealer.adopt_cost(cr.Cost(int(rng.integers(1, 2**20)), int(rng.integers(0, 2**20))))
+                if run.name in ("refreshed", "clustered") and rng.random() < 0.3:
+                    run.act(dealer, 3, folder)
+            if deal.ends_step and rng.random() < 0.05:
+                state, dealer = dealer.state_dict(), run.dealer(folder)
+                dealer.load_state_dict(state)
+                break
+
+
+@pytest.mark.parametrize("name", ["plain", "refreshed", "clustered", "ramped", "grown", "skipped"])
+def test_below_4_kb_however_long_the_run(name, tmp_path):
+    largest = max(len(json.dumps(dealer.state_dict())) for dealer in islice(played(RUNS[name], tmp_path, 0), 0, 800, 9))
+    assert largest < 4096
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_refused_load_leaves_the_live_run_as_it_was(name, tmp_path):
+    """In the middle of a pass, and whatever it has learned: refused at the first look, and at the last."""
+    run = RUNS[name]
+    (tmp_path / "run").mkdir()
+    state = run.state(tmp_path / "run")
+    expected = run.dealer(tmp_path / "run")
+    expected.load_state_dict(state)
+    shutil.copytree(tmp_path / "run", tmp_path / "copy", dirs_exist_ok=True)
+    wanted = run.rest(expected)
+    live = run.dealer(tmp_path / "copy")
+    live.load_state_dict(cr.moved_folders(state, {tmp_path / "run": tmp_path / "copy"}))
+    other = run.dealer(tmp_path / "other").state_dict()  # of the same run, before its first deal
+    deals = iter(live)
+    before = live.state_dict()["checksum"]
+    for bad in (
+        {},
+        {**state, "checksum": ""},
+        resealed(other, cursor={**other["cursor"], "consumed": 10**6}),
+        resealed(other, cursor={**other["cursor"], "anchor": 1}),
+        resealed(other, cursor={**other["cursor"], "epoch": 10**18}),
+        resealed(other, costs=[[0, 1]]),
+        resealed(other, refreshes=[[["x"], 0, 1, "/", ""]]),
+        resealed(other, ledger=[["a", "b", 1]]),
+        resealed(other, skipped=[[[0, 0], [0, 0, 0]]]),
+        resealed(other, has_grown=2),
+    ):
+        with pytest.raises(BadState):
+            live.load_state_dict(bad)
+        assert live.state_dict()["checksum"] == before
+    assert run.rest(live, deals) == wanted
+
+
+def resealed(state, **changes):
+    return sealed({**state, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"cursor": 3}, "cursor must be a mapping, got 3"),
+        ({"run": []}, r"run must be a mapping, got \[\]"),
+        ({"table": {}}, "table must have at most the 50 rows of this table, got None"),
+        ({"ledger": 1}, "ledger must be a list, got 1"),
+        ({"ledger": [["a", "b", 1, True]]}, "ledger must be lists of a stage, an event, ids and tokens"),
+        ({"skipped": [[[0, 0, 0], [0, 0]]]}, "skipped must be pairs of places in the flat order"),
+        ({"skipped": [[[0, 0, 2**63], [0, 0, 0]]]}, "skipped must be pairs of places in the flat order"),
+        ({"has_grown": None}, "has_grown must be true or false, got None"),
+        ({"batch_sizes": [[0, 4]]}, "batch_sizes must be none for a plan that takes none"),
+        ({"costs": [[0, 1, 1]]}, "costs must be none for a split that does not balance"),
+    ],
+)
+def test_odd_values_are_refused_by_name(state, changes, text):
+    with pytest.raises(BadState, match=text):
+        dealer().load_state_dict(resealed(state, **changes))
+
+
+def test_an_epoch_beyond_all_reach_is_refused_at_once(state):
+    far = {**state["cursor"], "epoch": 2**20 + 1}
+    with pytest.raises(BadState, match=r"cursor.epoch must be <= 1048576, got 1048577"):
+        dealer().load_state_dict(resealed(state, cursor=far))
+
+
+def test_lanes_that_no_epoch_fills_are_refused():
+    plan = cr.chain(cr.Shuffle(), cr.FixedSize(4, cr.Tail.DROP), segment_ids=16)
+    state = dealer(plan).state_dict()
+    run = {**state["run"], "lanes": 2**30, "window": 2**32}
+    with pytest.raises(BadState, match=r"run must have epochs that fill a step, got epoch 0 has 50 ids, fewer than"):
+        dealer(plan).load_state_dict(resealed(state, run=run))
+
+
+def test_a_folder_whose_name_is_no_text_can_be_saved(tmp_path):
+    dealing, found = marked_run()
+    place = tmp_path / "caf\udce9"
+    found.save(place)
+    dealing.adopt("mined_negatives", place)
+    cr.save_state(dealing.state_dict(), tmp_path / "state")
+    again, _ = marked_run()
+    again.load_state_dict(cr.load_state(tmp_path / "state"))
+    assert [list(deal) for deal in again] == [list(deal) for deal in dealing]

@@ -47,6 +47,13 @@ def test_the_schedule_runs_in_gained_steps_and_a_state_is_three_numbers():
     ("make", "text"),
     [
         (lambda: s.AdaScale(0.5), r"scale must be a number of at least 1, got 0.5"),
+        (lambda: s.AdaScale(2).learning_rate(0.1), r"schedule must be a schedule, called with the clock, got 0.1"),
+        (lambda: s.AdaScale(2, progress=float("nan")), r"progress must be a number of at least 0, got nan; begin with"),
+        (lambda: s.AdaScale(2, gain=-3), r"gain must be a number of at least 1, got -3; begin with 0 and 1"),
+        (
+            lambda: s.AdaScale(float("inf")).after(variance=1.0, squared_norm=0.0),
+            r"variance / scale \+ squared_norm must be above 0, got 0.0; pass the unbiased",
+        ),
         (lambda: s.AdaScale(2).after(variance=-1.0, squared_norm=1.0), r"variance must be a number of at least 0"),
         (lambda: s.AdaScale(2).after(variance=1.0, squared_norm=float("nan")), r"squared_norm must be a number of at"),
         (lambda: s.AdaScale(2).after(variance=0.0, squared_norm=0.0), r"variance \+ squared_norm must be above 0"),

@@ -60,11 +60,22 @@ def test_the_rate_of_the_transformer():
         (lambda: s.cosine(100, warmup=100), r"length must be above warmup=100, got 100; it is the whole length"),
         (lambda: s.cosine(100, warmup=-1), r"warmup must be a number of at least 0, got -1; pass 0 for none"),
         (lambda: s.polynomial("100"), r"length must be a number above 0, got '100'"),
+        (lambda: s.cosine(1000, warmup=0.05), r"warmup must be a length on the clock, not a share of it, got"),
+        (lambda: s.cosine(1000, warmup=0.05), r"got 0.05; pass round\(0.05 \* 1000\)"),
+        (lambda: s.constant(warmup=0.05), r"warmup must be a length on the clock, .*; pass round\(0.05 \* length\)"),
+        (lambda: s.warmup_stable_decay(1000, decay=0.1), r"decay must be a length .*; pass round\(0.1 \* 1000\)"),
+        (lambda: s.warmup_stable_decay(1000, warmup=0.1, decay=9), r"warmup must be a length .*round\(0.1 \* 1000\)"),
+        (lambda: s.warmup_stable_decay(1000, decay=9, shape="cosine"), r"shape must be a shape, or a function from pr"),
+        (lambda: s.warmup_stable_decay(1000, decay=9, shape=s.Cosine), r"got <class .*; write shape=Cosine\(\), say"),
+        (lambda: s.warmup_stable_decay("1000", decay=9), r"length must be a number above 0, got '1000'"),
+        (lambda: s.one_cycle(1000, shape="cosine"), r"shape must be a shape, or a function from progress to a factor"),
+        (lambda: s.cosine_with_restarts(100, cycles=2, warmup=0.1), r"warmup must be a length on the clock"),
         (lambda: s.exponential(0), r"half_life must be a number above 0, got 0"),
         (lambda: s.inverse_sqrt(warmup=0), r"timescale must be a number above 0, got 0"),
         (lambda: s.warmup_stable_decay(9, warmup=5, decay=6), r"decay must leave something of length=9 after warmup=5"),
         (lambda: s.warmup_stable_decay(100, decay=0), r"length must be a number above 0, got 0"),
-        (lambda: s.cosine_with_restarts(100, cycles=0), r"cycles must be an integer from 1 to 1000, got 0"),
+        (lambda: s.cosine_with_restarts(100, cycles=0), r"cycles must be an integer >= 1 and <= 1000, got 0"),
+        (lambda: s.cosine_with_restarts(100, cycles=2.5), r"cycles must be an integer >= 1 and <= 1000, got 2.5"),
         (lambda: s.cosine_with_restarts(100, cycles=2, growth=0), r"growth must be a number above 0, got 0"),
         (lambda: s.one_cycle(100, rise=1.0), r"rise must be a share of the length below 1, got 1.0"),
         (lambda: s.one_cycle(0), r"length must be a number above 0, got 0"),
@@ -74,3 +85,9 @@ def test_the_rate_of_the_transformer():
 def test_bad_arguments_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+def test_a_clock_that_counts_in_parts_has_parts():
+    """Where the whole is 1, as of progress, a warm-up of a twentieth is one."""
+    assert s.cosine(1.0, warmup=0.05)(0.025) == 0.5
+    assert s.warmup_stable_decay(1.0, warmup=0.05, decay=0.5)(0.25) == 1.0

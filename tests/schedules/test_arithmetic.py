@@ -5,10 +5,13 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from croupier import schedules as s
+from croupier.core.cursor import Cursor
 from croupier.errors import BadArgument
 from croupier.schedules.arithmetic import (
     NUMBERS,
     arithmetic,
+    check_schedule,
     checked_fraction_of_peak,
     checked_number,
     checked_peak,
@@ -46,6 +49,22 @@ def test_numpy_scalars_are_taken_for_numbers():
     assert type(checked_number("x", np.int64(5), "be", above=0, up_to=9, fix="")) is int
     assert checked_fraction_of_peak("floor", 0) == 0
     assert checked_peak(3) == 3.0
+
+
+@pytest.mark.parametrize("now", [Cursor(), None, "5"])
+def test_what_is_no_moment_is_refused(now):
+    text = r"now must be a number, or an array of them, got '\w+'; a cursor has several: pass cursor.samples"
+    for schedule in (s.cosine(100), s.Cooldown(s.constant(), 5, 5), s.Tabulated([0, 1], 9), s.PowerLaw(8, 4)):
+        with pytest.raises(BadArgument, match=text):
+            schedule(now)
+
+
+@pytest.mark.parametrize("value", [s.Cosine, "cosine", 3e-4, None])
+def test_what_is_no_schedule_is_refused(value):
+    with pytest.raises(
+        BadArgument, match=r"schedule must be a schedule, called with the clock, got .*; write schedules"
+    ):
+        check_schedule("schedule", value)
 
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "1", None, True, 1e301, [1]])

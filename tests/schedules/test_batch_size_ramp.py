@@ -130,6 +130,23 @@ def test_a_ramp_is_a_value():
             r"samples must be a whole number of at least 0, got -1; count from the start",
         ),
         (lambda: BatchSizeRamp([(0, 8)]).size_at(2.5), r"samples must be a whole number of at least 0, got 2.5"),
+        (
+            lambda: BatchSizeRamp([(0, 8)]).size_at(float("nan")),
+            r"samples must be a whole number of at least 0, got nan",
+        ),
+        (
+            lambda: BatchSizeRamp([(0, 8)]).steps_at(float("inf")),
+            r"samples must be a whole number of at least 0, got in",
+        ),
+        (
+            lambda: BatchSizeRamp([(0, 8)]).size_at(np.array([8, -1])),
+            r"samples must be numbers of at least 0, below 2\*\*63, got .*-1.0.*; count from the start of the run",
+        ),
+        (
+            lambda: BatchSizeRamp([(0, 8)]).samples_at(np.array([3, 2**63 + 5], np.uint64)),
+            r"steps must be numbers of at least 0, below 2\*\*63, got .*9.2",
+        ),
+        (lambda: BatchSizeRamp([(0, 8)]).steps_at(np.array([np.nan])), r"samples must be numbers of at least 0, below"),
         (lambda: BatchSizeRamp([(0, 8)]).samples_at(-1), r"steps must be a whole number of at least 0, got -1"),
     ],
 )

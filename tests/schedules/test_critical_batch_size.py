@@ -79,6 +79,8 @@ def test_exponents_by_least_squares():
         (lambda: s.CriticalBatchSize.fit([1, 2, 3, 4], [3, 2, 0, 1]), r"steps must be finite numbers above 0"),
         (lambda: s.CriticalBatchSize.fit([1, 2, 3, 4], [3, 2]), r"steps must be 4 like sizes, got 2; one a run"),
         (lambda: s.CriticalBatchSize(1, 1, (1, 1)).batch_size(more_samples=0), r"more_samples must be above 0, got 0"),
+        (lambda: s.CriticalBatchLaw.kaplan()(-1.0), r"loss must be above 0, got -1.0; pass a cross-entropy, not a log"),
+        (lambda: s.CriticalBatchLaw.kaplan()(np.array([2.0, np.nan])), r"loss must be above 0, got array\(\[ 2., nan"),
         (lambda: s.CriticalBatchLaw(0, 1), r"scale must be a number above 0, got 0; fit it: .fit"),
         (lambda: s.CriticalBatchLaw.fit([3, 2], [5, 4]), r"sizes must grow as the loss falls, got \[5.0, 4.0\]"),
     ],

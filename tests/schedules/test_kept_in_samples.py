@@ -47,6 +47,14 @@ def test_weight_decay_keeps_its_timescale(tuned, size, decay, rule):
         (lambda: s.rescaled_beta("0.9", 2), r"beta must be a number from 0 to below 1, got '0.9'"),
         (lambda: s.rescaled_momentum(1, 2), r"momentum must be a number from 0 to below 1, got 1"),
         (lambda: s.half_life_samples(-0.1, 2), r"beta must be a number from 0 to below 1, got -0.1"),
+        (lambda: s.rescaled_beta(0.9, -2), r"ratio must be a number above 0, got -2; pass the new batch size over the"),
+        (lambda: s.rescaled_momentum(0.1, 0), r"ratio must be a number above 0, got 0"),
+        (lambda: s.half_life_samples(0.9, 0), r"batch_size must be a number above 0, got 0; pass a batch size"),
+        (lambda: s.KeptInSamples(8).at(0), r"size must be a number above 0, got 0"),
+        (
+            lambda: s.KeptInSamples(8).at(8, 0.0),
+            r"rate must be a number above 0, got 0.0; pass the factor of a scaling",
+        ),
     ],
 )
 def test_bad_settings_are_refused(make, text):

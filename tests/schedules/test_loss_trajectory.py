@@ -43,8 +43,26 @@ def test_a_small_run_at_one_size_predicts_others():
     [
         (lambda: s.LossTrajectory(0, 1, 1, LAW), r"limit must be a number above 0, got 0; fit it: .fit"),
         (
+            lambda: s.LossTrajectory(1, 1, 1, 2048),
+            r"law must be a CriticalBatchLaw, got 2048; write CriticalBatchLaw.ka",
+        ),
+        (
+            lambda: s.LossTrajectory.fit([1], [1], batch_size=1, law=s.CriticalBatchLaw),
+            r"law must be a CriticalBatchLaw",
+        ),
+        (
             lambda: TRAJECTORY.loss(0, 10),
-            r"steps must be above 0, like the batch size, got 0; the loss before the first",
+            r"steps must be above 0, got 0; the loss before the first",
+        ),
+        (
+            lambda: TRAJECTORY.loss([1000, float("nan")], 5e5),
+            r"steps must be above 0, got \[1000, nan",
+        ),
+        (lambda: TRAJECTORY.loss(1000, float("nan")), r"batch_size must be above 0, got nan"),
+        (lambda: TRAJECTORY.steps(float("nan"), 10), r"loss must be above 0, got nan"),
+        (
+            lambda: s.LossTrajectory.fit([float("nan"), *range(1, 9)], range(9, 0, -1), batch_size=1, law=LAW),
+            r"(steps|losses) must be above 0",
         ),
         (lambda: TRAJECTORY.steps(2.0, 10), r"loss must be above the limit 2.0, got 2.0; a larger model has a lower"),
         (lambda: s.LossTrajectory.fit([1, 2], [3, 2], batch_size=1, law=LAW), r"losses must be 8 or more above 0"),

@@ -47,6 +47,21 @@ def test_each_phase_is_its_formula():
     assert s.Hold(level=0.3)(since) == pytest.approx(np.full(131, 0.3))
 
 
+def test_no_phase_is_asked_for_a_time_before_it_begins():
+    """Of an array, and of numbers before the start: a root of it would be no number, and warn."""
+
+    @dataclass(frozen=True)
+    class Root:
+        length: int = 10
+
+        def __call__(self, since):
+            return np.sqrt(since)
+
+    joined = s.Phases([Root(), Root(), s.Hold(level=0.5)])
+    assert joined(np.array([-4, 0, 9, 10, 14, 30])).tolist() == [0.0, 0.0, 3.0, 0.0, 2.0, 0.5]
+    assert joined(-4) == 0.0
+
+
 def test_phases_nest_and_others_may_join():
     @dataclass(frozen=True)
     class Sine:
@@ -69,6 +84,9 @@ def test_phases_nest_and_others_may_join():
         (lambda: s.Phases([]), r"phases must be at least one, got \[\]; write \[Hold\(\)\]"),
         (lambda: s.Phases(s.Hold()), r"phases must be phases with a length, got Hold\(length=inf, level=1.0\)"),
         (lambda: s.Phases([abs]), r"phases must be phases with a length"),
+        (lambda: s.Phases([s.Warmup(5), s.Decay]), r"phases must be phases with a length"),
+        (lambda: s.Decay(10, "cosine"), r"shape must be a shape, or a function from progress to a factor, got 'cosine"),
+        (lambda: s.Warmup(10, shape=s.Linear), r"shape must be a shape, .*; write shape=Cosine\(\), say"),
         (lambda: s.Phases([s.Hold(), s.Decay(5)]), r"length must be finite but for the last phase's, got Hold.*never"),
         (lambda: s.Phases([s.Hold()], peak=0), r"peak must be a finite number above 0, got 0"),
         (lambda: s.Warmup(0), r"length must be a number above 0, got 0; pass how long the phase is on your clock"),

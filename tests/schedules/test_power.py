@@ -45,6 +45,8 @@ def test_the_whole_is_warm_up_law_and_decay_of_its_last_value():
         (lambda: s.PowerLaw(8, 1, a=0), r"a must be a number above 0, got 0; the paper's is 4"),
         (lambda: s.PowerLaw(8, 1, b=0.51), r"b must be a number below 0, got 0.51; the paper's is -0.51"),
         (lambda: s.PowerLaw(8, 1, peak=0), r"peak must be a finite number above 0, got 0"),
+        (lambda: s.power(3e-4, 10, warmup=6, decay=4), r"law must be a PowerLaw, got 0.0003; write PowerLaw\(1024, "),
+        (lambda: s.power(s.PowerLaw(8, 1), 10, warmup=6, decay=0.1), r"decay must be a length .*round\(0.1 \* 10\)"),
         (lambda: s.power(s.PowerLaw(8, 1), 10, warmup=6, decay=5), r"length must hold warmup=6 and decay=5, got 10"),
     ],
 )

@@ -46,10 +46,19 @@ def test_the_surge_peaks_at_the_noise_scale_and_is_a_root_far_below():
     assert rule(1e7) < rule(4_096)
 
 
+def test_noise_without_end_is_the_limit():
+    assert s.NoiseScaling(32, math.inf)(64) == pytest.approx(s.NoiseScaling(32, 1e15)(64)) == 2
+    assert s.SurgeScaling(32, math.inf)(128) == pytest.approx(s.SurgeScaling(32, 1e15)(128)) == 2
+    for rule in (s.NoiseScaling(32, math.inf), s.SurgeScaling(32, math.inf)):
+        assert rule(np.array([32, 64])).tolist() == [1.0, rule(64)]
+
+
 @pytest.mark.parametrize("rule", [s.LinearScaling, s.SqrtScaling])
 def test_a_size_is_positive(rule):
     with pytest.raises(BadArgument, match=r"tuned_at must be a number above 0, got 0; pass a batch size"):
         rule(0)
+    with pytest.raises(BadArgument, match=r"tuned_at must be a number above 0, got inf"):
+        rule(math.inf)
 
 
 @pytest.mark.parametrize("rule", [s.NoiseScaling, s.SurgeScaling])

@@ -110,6 +110,7 @@ def test_a_schedule_that_hardly_falls_is_left_alone_and_stairs_are_taken_at_once
         (lambda: s.Seesaw(8, multiple_of=0), r"multiple_of must be an integer >= 1, got 0"),
         (lambda: s.Seesaw(8).of(s.constant(), 16, length=9), r"batch_size must be an integer >= 1 and <= 8, got 16"),
         (lambda: s.Seesaw(64, multiple_of=8).of(s.constant(), 12, length=9), r"batch_size must be a multiple of 8"),
+        (lambda: s.Seesaw(64).of(3e-4, 8, length=90), r"schedule must be a schedule, called with the clock, got 0.000"),
         (lambda: s.Seesaw(64).of(s.linear(90, warmup=9), 8, length=90), r"schedule must fall from a peak at warmup"),
         (lambda: s.Seesaw(64).of(s.linear(90), 8, length=90, warmup=90), r"warmup must be an integer >= 0 and"),
     ],

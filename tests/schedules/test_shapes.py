@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from croupier import schedules as s
 from croupier.errors import BadArgument
+from croupier.schedules.shapes import check_shape
 
 SHAPES = [
     s.Linear(), s.Cosine(), s.Polynomial(0.5), s.Polynomial(3), s.OneMinusSqrt(), s.OneMinusSquare(),
@@ -48,6 +49,11 @@ def test_minicpm_halves_with_its_half_life():
         (lambda: s.Polynomial(0), r"power must be a number above 0, got 0; 1 is a line"),
         (lambda: s.Exponential(0), r"halvings must be a number above 0, got 0; pass the length of the decay"),
         (lambda: s.Rex(1), r"a must be a number below 1, got 1; 0 is a line"),
+        (
+            lambda: check_shape("rex"),
+            r"shape must be a shape, or a function from progress to a factor, got 'rex'; write",
+        ),
+        (lambda: check_shape(s.Rex), r"shape must be a shape, or a function from progress to a factor, got <class"),
         (lambda: s.Rex("paper"), r"a must be a number below 1, got 'paper'"),
     ],
 )

@@ -67,6 +67,9 @@ def test_floats_stay_floats_and_unknown_clocks_none():
     assert cr.TrainingClock(8, tokens_per_sample=2048).at(tokens=Fraction(10**6)).steps == Fraction(10**6, 2048 * 8)
 
 
+CLOCK = cr.TrainingClock(256)
+
+
 def test_durations_of_tokens_on_a_clock_of_steps():
     """A schedule written in tokens, called with steps as optax does: the same rate at every step of the ramp."""
     ramp = cr.BatchSizeRamp([(0, 256), (100_000, 1024)])
@@ -91,6 +94,11 @@ def test_durations_of_tokens_on_a_clock_of_steps():
         (lambda: cr.TrainingClock(8).at(tokens=1), r"tokens_per_sample must be known to read tokens, got None; write"),
         (lambda: cr.TrainingClock(8, 2).at(flops=1), r"flops_per_token must be known to read flops, got None"),
         (lambda: cr.TrainingClock(8).at(samples=-1), r"samples must be a number of at least 0, got -1"),
+        (lambda: s.OnClock(1.0, CLOCK, s.Clock.STEPS, s.Clock.SAMPLES), r"schedule must be a schedule, called with th"),
+        (lambda: s.OnClock(s.constant(), 256, s.Clock.STEPS, s.Clock.SAMPLES), r"clock must be a TrainingClock, got 2"),
+        (lambda: s.OnClock(s.constant(), CLOCK, "steps", s.Clock.SAMPLES), r"reads must be a Clock, got 'steps'; writ"),
+        (lambda: s.OnClock(s.constant(), CLOCK, s.Clock.STEPS, 0), r"given must be a Clock, got 0; write schedules"),
+        (lambda: s.OnClock(s.constant(), CLOCK, s.Clock.TOKENS, s.Clock.STEPS), r"tokens_per_sample must be known to "),
         (lambda: cr.TrainingClock(8).at(steps="1"), r"steps must be a number of at least 0, got '1'"),
     ],
 )  # fmt: skip

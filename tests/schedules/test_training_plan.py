@@ -12,6 +12,7 @@ from croupier import schedules as s
 from croupier.errors import BadArgument
 
 RAMP = cr.BatchSizeRamp([(0, 256), (10_000, 512), (50_000, 1024)])
+SEESAWED = s.Seesaw(largest=1024).of(s.cosine(10**6), 256, length=10**6)
 ADAM = s.KeptInSamples(256, beta2=0.95, weight_decay=0.1)
 
 
@@ -84,6 +85,24 @@ def test_arrays_of_samples_for_a_plot():
     [
         (lambda: cr.TrainingPlan(256, s.constant()), r"clock must be a TrainingClock or a BatchSizeRamp, got 256"),
         (lambda: cr.TrainingPlan(RAMP, 3e-4), r"learning_rate must be callable, got 0.0003; write schedules.constant"),
+        (lambda: cr.TrainingPlan(RAMP, s.Phases), r"learning_rate must be callable, got <class"),
+        (
+            lambda: cr.TrainingPlan(RAMP, s.constant(), "steps"),
+            r"reads must be a Clock, got 'steps'; write schedules.Clock",
+        ),
+        (
+            lambda: cr.TrainingPlan(RAMP, s.constant(), rule="sqrt"),
+            r"rule must be callable, got 'sqrt'; write schedules",
+        ),
+        (lambda: cr.TrainingPlan(RAMP, s.constant(), rule=s.SqrtScaling), r"rule must be callable, got <class"),
+        (
+            lambda: cr.TrainingPlan(SEESAWED.ramp, SEESAWED.learning_rate, rule=s.SqrtScaling(64)),
+            r"rule must be left out with the rate of Seesaw, got SqrtScaling\(tuned_at=64\); its rate goes by the batc",
+        ),
+        (
+            lambda: cr.TrainingPlan(RAMP, s.constant(), optimizer={"beta2": 0.95}),
+            r"optimizer must be KeptInSamples, got 'dict'; write KeptInSamples\(256",
+        ),
         (
             lambda: cr.TrainingPlan(RAMP, s.constant(), s.Clock.STEPS),
             r"reads must be another clock than steps where the",
@@ -93,7 +112,7 @@ def test_arrays_of_samples_for_a_plot():
             r"tokens_per_sample must be known to read",
         ),
         (lambda: cr.TrainingPlan(RAMP, s.constant()).table(0), r"length must be an integer >= 1, got 0"),
-        (lambda: cr.TrainingPlan(RAMP, s.constant()).table(9, lines=0), r"lines must be an integer >= 1, got 0"),
+        (lambda: cr.TrainingPlan(RAMP, s.constant()).table(9, lines=0), r"lines must be an integer >= 1 and <= 10000, got 0"),
         (
             lambda: cr.TrainingPlan(RAMP, s.constant()).table(10**5, world_size=3),
             r"batch size must be a multiple of world_size x micro_batch = 3 x 85, got 256 from sample 0; change",

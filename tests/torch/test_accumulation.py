@@ -69,6 +69,18 @@ def test_what_is_asked_for_takes_effect_at_once_and_a_state_goes_on_from_there(w
     assert steps_of(again) != whole, "the next epoch"
 
 
+@pytest.mark.parametrize("rows", [16, 18])
+def test_a_callable_is_asked_once_a_step_with_the_run_as_it_stands_before_it(rows):
+    """Also where an epoch ends with a step, and where its last step is short."""
+    asked = []
+    accumulated = Accumulated(
+        loader(rows), lambda: (asked.append((accumulated.loader.cursor.samples, accumulated.loader.cursor.epoch)), 2)[1]
+    )
+    begins = [(step[0].deal.start.samples, step[0].deal.epoch) for _ in range(2) for step in accumulated]
+    assert asked == begins
+    assert len(asked) == accumulated.optimizer_steps
+
+
 def test_losses_are_reported_for_the_micro_batch_they_belong_to():
     plan = cr.chain(cr.LossWeighted(), cr.FixedSize(2), segment_ids=8)
     reported, plainly = (loader(24, plan=plan) for _ in range(2))

@@ -90,6 +90,11 @@ def test_holding_it_wrong_is_refused():
     batch = next(iter(run))
     with pytest.raises(BadArgument, match=r"choice must be among the 4 ids of the deal, got 9; pass its deal"):
         run.chose(hardest(torch.ones(9), 2))
+    for no_choice in (hardest(batch.float(), 2).places, [0, 1]):
+        with pytest.raises(
+            BadArgument, match=r"choice must be a choice among the candidates, got '(Tensor|list)'; pass wh"
+        ):
+            run.chose(no_choice)
     run.chose(hardest(batch.float(), 2))
     with pytest.raises(BadArgument, match="chose must be called once for a deal, got a second choice; join the two"):
         run.chose(hardest(batch.float(), 2))

@@ -53,6 +53,16 @@ def test_chunks_of_a_head_give_the_same(chunk_tokens, bias):
     assert not found.requires_grad
 
 
+def test_what_does_not_count_may_be_infinite_or_no_number():
+    """A class that is masked out, and states of padding that were never written. Times 0 they would still be nan."""
+    logits, labels = torch.zeros(2, 3, 4), torch.tensor([[1, -100, 2], [3, 1, -100]])
+    plain = last_layer_bound(logits, labels)
+    logits[labels == -100] = torch.nan
+    assert torch.equal(last_layer_bound(logits, labels), plain)
+    logits[..., 0] = -torch.inf
+    assert bool(torch.isfinite(last_layer_bound(logits, labels)).all())
+
+
 def test_it_bounds_the_gradient_of_a_whole_network_up_to_one_factor():
     """Of W tanh(V x): |gradient| <= |softmax - onehot| times a factor that no label enters."""
     torch.manual_seed(3)
@@ -79,6 +89,18 @@ def test_it_bounds_the_gradient_of_a_whole_network_up_to_one_factor():
     ("make", "text"),
     [
         (lambda: last_layer_bound(torch.ones(3, 2), torch.zeros(2).long()), "labels must have the shape of the logits"),
+        (
+            lambda: last_layer_bound(torch.ones(3, 2), torch.zeros(3)),
+            r"labels must be the numbers of classes, got dtype to",
+        ),
+        (
+            lambda: last_layer_bound(torch.ones(3, 2), torch.tensor([0, 2, -100])),
+            r"labels must be below the 2 classes of the logits, or -100 where they do not count, got 2; number the cla",
+        ),
+        (
+            lambda: last_layer_bound(torch.ones(1, 2), torch.tensor([-1])),
+            r"labels must be below the 2 classes .*, got -1",
+        ),
         (
             lambda: last_layer_bound(torch.ones(3), torch.zeros(3).long()),
             "labels must have the shape of the logits but",

@@ -51,6 +51,13 @@ def test_a_mishap_of_one_rank_is_one_of_all(world_size):
         assert rank["padded"]["group_samples"] == pytest.approx(6.0)
 
 
+def test_sizes_of_numpy_are_numbers_too():
+    model = model_of()
+    statistics = GradientStatistics(model)
+    backward(model, (6, 6, 6, 6))
+    same(statistics.measure([np.int64(6)] * 4), explicit(SIZES["equal"]))
+
+
 def test_two_halves_of_a_batch_are_two_groups():
     """The two-batch form of the paper, b of 12 and B of 24."""
     model = model_of()
@@ -80,7 +87,7 @@ def test_accumulated_micro_batches_say_their_own_weights():
             (cross_entropy(model(micro.batch[0]), micro.batch[1]) * micro.loss_scale).backward()
         found.append(statistics.measure(step))
     assert [norms and norms.samples for norms in found] == pytest.approx([8, 8, 8, None], abs=1e-9, nan_ok=True)
-    assert statistics.skipped == 0
+    assert (statistics.skipped, statistics.ungrouped) == (0, 1)
 
 
 def test_a_step_that_overflowed_is_skipped_and_clipping_comes_after():
@@ -208,6 +215,35 @@ def with_passes(count, call):
             lambda s, _: s.measure([6, 6]),
             r"measure must be called .*, got 3 passes for 2 parts",
         ),
+        (
+            2,
+            lambda s, m: (m.zero_grad(), s.measure([6, 6])),
+            r"gradients must still be there, got zeros alone; measure before z",
+        ),
+        (
+            2,
+            lambda s, m: (m.zero_grad(set_to_none=False), s.measure([6, 6])),
+            r"gradients must still be there, got zeros alone; measure before zero_grad",
+        ),
+        (
+            2,
+            lambda s, m: (torch.nn.utils.clip_grad_norm_(m.parameters(), 1e-3), s.measure([6, 6])),
+            r"gradients must be as the calls of backward added them up, got .* was added; measure before unscaling, cl",
+        ),
+        (
+            2,
+            lambda s, m: ([p.grad.div_(2.0**16) for p in m.parameters()], s.measure([6, 6])),
+            r"gradients must be as the calls of backward added them up",
+        ),
+        (
+            2,
+            lambda s, _: s.measure(12),
+            r"micro_batches must be a list with an entry for each call .*, got 12; write mea",
+        ),
+        (2, lambda s, _: s.measure([6.0, 6.0]), r"micro_batches must be a list .*; write measure\(\[8, 8\]\), or meas"),
+        (2, lambda s, _: s.measure([6, -6]), r"micro_batches must be numbers of samples, got \[6, -6\]"),
+        (2, lambda s, _: s.measure([6, 6], loss_scale=0), r"loss_scale must be a number above 0, got 0; pass scaler.g"),
+        (2, lambda s, _: s.measure([6, 6], loss_scale=float("nan")), r"loss_scale must be a number above 0, got nan"),
         (0, lambda s, _: s.measure([]), r"got no micro-batch"),
         (2, lambda s, _: s.measure([6, Micro([0] * 6, 0.5)]), r"got numbers beside micro-batches; call it once a step"),
         (
@@ -225,3 +261,11 @@ def test_errors(passes, call, message):
 def test_a_model_without_gradients_is_refused():
     with pytest.raises(BadArgument, match=r"model must have parameters that require a gradient, got Sequential"):
         GradientStatistics(model_of().requires_grad_(False))
+
+
+@pytest.mark.parametrize("model", [torch.optim.SGD(model_of().parameters(), lr=0.1), 3, [{"params": []}]])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(
+        BadArgument, match=r"model must be a module, or its parameters, got '(SGD|int|list)'; pass the mo"
+    ):
+        GradientStatistics(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 import croupier as cr
 import score_children
@@ -83,12 +84,30 @@ def test_a_stage_that_learns_gets_its_loss():
     assert loader.dealer.program.memory.signals == ("loss", "correct")
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_last_layer_may_have_no_bias(bias):
+    loader = plain_loader(cr.KeepScores((cr.Last("gradient_norm"),)))
+    book, seen = ScoreBook(loader, bias=bias), []
+    loader.dealer.observe = lambda _, signals: seen.append(signals["gradient_norm"])
+    layer, hidden, labels = torch.nn.Linear(5, 3, bias=bias), torch.randn(4, 5), torch.tensor([0, 1, 2, 0])
+    next(iter(loader))
+    book.record(layer(hidden), labels, hidden=hidden)
+    functional.cross_entropy(layer(hidden[:1]), labels[:1]).backward()
+    exact = torch.cat([parameter.grad.flatten() for parameter in layer.parameters()]).norm()
+    assert seen[0][0] == pytest.approx(float(exact), rel=1e-5)
+
+
 def test_what_is_missing_is_named():
     book = ScoreBook(loader := plain_loader(cr.KeepScores((cr.Mean("gradient_norm"), cr.Mean("novelty")))))
     logits, labels = torch.randn(4, 3), torch.zeros(4, dtype=torch.long)
     next(iter(loader))
     with pytest.raises(BadArgument, match=r"record must be given what the plan keeps, \['gradient_norm', 'novelty'\]"):
         book.record(logits, labels)
+    computed = (
+        r"record\(logits, labels, novelty=...\), or keep what it computes itself: loss, el2n, margin, correct, and"
+    )
+    with pytest.raises(BadArgument, match=computed):
+        book.record(logits, labels, gradient_norm=torch.zeros(4))
     with pytest.raises(BadArgument, match=r"\['gradient_norm'\], got \['novelty'\]; pass hidden="):
         book.record(logits, labels, novelty=torch.zeros(4))
     book.record(logits, labels, novelty=torch.zeros(4), hidden=torch.randn(4, 5))
@@ -99,6 +118,8 @@ def test_what_is_missing_is_named():
 def test_what_is_no_loader_and_plans_that_keep_nothing_are_refused():
     with pytest.raises(BadArgument, match=r"loader must be a croupier.torch.Loader, got 3"):
         ScoreBook(3)
+    with pytest.raises(BadArgument, match=r"bias must be True or False, got 0; pass False for a last layer without"):
+        ScoreBook(plain_loader(cr.KeepScores((cr.Mean(),))), bias=0)
     with pytest.raises(BadArgument, match=r"loader must have a plan that keeps something"):
         ScoreBook(plain_loader())
 

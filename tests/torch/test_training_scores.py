@@ -99,6 +99,30 @@ def test_low_precision_logits_are_read_in_single_and_nothing_asks_for_a_gradient
     assert torch.allclose(scores.loss, functional.cross_entropy(logits.float(), labels, reduction="none"))
 
 
+@pytest.mark.parametrize("hole", [torch.nan, torch.inf, -torch.inf])
+def test_what_does_not_count_may_be_infinite_or_no_number(hole):
+    """Logits and states of padding that were never written. Times 0 they would still be nan."""
+    logits, labels = batch((5, 3))
+    hidden = torch.randn(5, 3, 4)
+    plain = (*training_scores(logits, labels), last_layer_gradient_norm(logits, labels, hidden))
+    logits[labels == -100], hidden[labels == -100] = hole, hole
+    holed = (*training_scores(logits, labels), last_layer_gradient_norm(logits, labels, hidden))
+    for one, other in zip(plain, holed, strict=True):
+        assert torch.allclose(one, other, equal_nan=True)
+
+
+def test_a_class_that_is_masked_out_is_as_in_cross_entropy():
+    """Class 0 is padding, and never a label; the place of labels that are ignored is looked up there."""
+    logits, labels = batch((4, 3))
+    labels[labels == 0] = 1
+    logits[..., 0] = -torch.inf
+    scores = training_scores(logits, labels)
+    for example in (0, 2, 3):
+        assert torch.allclose(scores.loss[example], functional.cross_entropy(logits[example], labels[example]))
+        assert all(torch.isfinite(column[example]) for column in scores)
+    assert torch.isfinite(last_layer_gradient_norm(logits, labels, torch.randn(4, 3, 2))[[0, 2, 3]]).all()
+
+
 def test_a_sure_model_has_a_norm_with_digits():
     """1 + |p|**2 - 2 p would be 0."""
     logits = torch.tensor([[12.0, 0.0]])
@@ -115,6 +139,14 @@ def test_a_tie_is_not_right():
         (
             lambda: training_scores(torch.zeros(3, 2), torch.zeros(2, dtype=int)),
             r"labels must have the shape of the log",
+        ),
+        (
+            lambda: training_scores(torch.zeros(3, 2), torch.zeros(3)),
+            r"labels must be the numbers of classes, got dtype to",
+        ),
+        (
+            lambda: training_scores(torch.zeros(1, 2), torch.tensor([2])),
+            r"labels must be below the 2 classes of the logit",
         ),
         (lambda: training_scores(torch.zeros(3, 1), torch.zeros(3, dtype=int)), r"two classes or more, got \(3,\) for"),
         (

@@ -15,7 +15,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.policies import TooLong, Whole
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table, checked_lengths
-from croupier.errors import BadArgument, BadTable
+from croupier.errors import BadArgument, BadTable, checked_kind
 from croupier.kernels.covering import cheapest_cover
 from croupier.kernels.grouping import group_rows
 
@@ -64,6 +64,7 @@ class FixedShapes:
     name: str = "fixed_shapes"
 
     def __post_init__(self) -> None:
+        checked_kind("too_long", self.too_long, TooLong, fix="pass one of TooLong, say TooLong.REFUSE")
         if not isinstance(self.shapes, Shapes):
             raise BadArgument("shapes", "be Shapes", self.shapes, "write Shapes.within_budget(table, ...), say")
         if self.too_long not in (TooLong.REFUSE, TooLong.DROP):

@@ -44,7 +44,8 @@ class FixedSize:
     name: str = "fixed_size"
 
     def __post_init__(self) -> None:
-        checked_int("batch_size", self.batch_size, at_least=1, fix="pass the number of ids in a batch")
+        batch_size = checked_int("batch_size", self.batch_size, at_least=1, fix="pass the number of ids in a batch")
+        object.__setattr__(self, "batch_size", batch_size)
         if not isinstance(self.tail, Tail):
             raise BadArgument("tail", "be a Tail", self.tail, "pass Tail.SHORT, Tail.CARRY or Tail.DROP")
 

@@ -73,11 +73,18 @@ class LengthBuckets:
     name: str = "length_buckets"
 
     def __post_init__(self) -> None:
-        checked_int("buckets", self.buckets, at_least=1, at_most=2**12, fix="pass the number of buckets, 30 say")
+        buckets = checked_int(
+            "buckets", self.buckets, at_least=1, at_most=2**12, fix="pass the number of buckets, 30 say"
+        )
+        object.__setattr__(self, "buckets", buckets)
         names = checked_names(self.length)
         if len(names) > 1:
-            checked_int("buckets", self.buckets, at_least=1, at_most=MOST_BOXES, fix="pass 60 for pairs, say")
-        checked_int("multiple_of", self.multiple_of, at_least=1, at_most=2**30, fix="pass 1 for no rounding")
+            buckets = checked_int("buckets", self.buckets, at_least=1, at_most=MOST_BOXES, fix="pass 60 for pairs, say")
+            object.__setattr__(self, "buckets", buckets)
+        multiple_of = checked_int(
+            "multiple_of", self.multiple_of, at_least=1, at_most=2**30, fix="pass 1 for no rounding"
+        )
+        object.__setattr__(self, "multiple_of", multiple_of)
         if self.outliers is not None and not isinstance(self.outliers, RateOutliers):
             raise BadArgument(
                 "outliers", "be RateOutliers or None", self.outliers, "write RateOutliers(max_z_score=4.0)"

@@ -14,7 +14,7 @@ from croupier.core.policies import TooLong
 from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_flag, checked_int
 from croupier.kernels.packing import LARGEST_CAPACITY, pack_best_fit
 
 __all__ = ["Pack"]
@@ -70,10 +70,12 @@ class Pack:
     name: str = "pack"
 
     def __post_init__(self) -> None:
-        checked_int(
+        object.__setattr__(self, "equal_cost", checked_flag("equal_cost", self.equal_cost, fix="pass True or False"))
+        max_tokens = checked_int(
             "max_tokens", self.max_tokens, at_least=1, at_most=LARGEST_CAPACITY, fix="pass the tokens of a pack"
         )
-        checked_int("packs", self.packs, at_least=1, fix="pass the rows of a batch")
+        object.__setattr__(self, "max_tokens", max_tokens)
+        object.__setattr__(self, "packs", checked_int("packs", self.packs, at_least=1, fix="pass the rows of a batch"))
         if not isinstance(self.too_long, TooLong) or self.too_long is TooLong.ALONE:
             raise BadArgument(
                 "too_long", "be a TooLong other than ALONE", self.too_long, "a pack holds what it can hold: SPLIT, say"

@@ -50,7 +50,8 @@ class RampedSize:
 
     def __post_init__(self) -> None:
         if not isinstance(self.sizes, BatchSizeRamp):
-            checked_int("sizes", self.sizes, at_least=1, fix="pass a BatchSizeRamp, or the ids of a step")
+            sizes = checked_int("sizes", self.sizes, at_least=1, fix="pass a BatchSizeRamp, or the ids of a step")
+            object.__setattr__(self, "sizes", sizes)
 
     @property
     def takes_batch_size(self) -> bool:

@@ -13,7 +13,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.policies import TooLong
 from croupier.core.stage import Prepared
 from croupier.core.table import Table, checked_lengths
-from croupier.errors import BadArgument, BadTable, checked_positive
+from croupier.errors import BadArgument, BadTable, checked_kind, checked_positive
 
 __all__ = ["RateOutliers"]
 
@@ -55,7 +55,8 @@ class RateOutliers:
     too_long: TooLong = TooLong.DROP
 
     def __post_init__(self) -> None:
-        checked_positive("max_z_score", self.max_z_score, fix="pass 4.0, say")
+        checked_kind("too_long", self.too_long, TooLong, fix="pass one of TooLong, say TooLong.REFUSE")
+        object.__setattr__(self, "max_z_score", checked_positive("max_z_score", self.max_z_score, fix="pass 4.0, say"))
         if self.too_long not in (TooLong.DROP, TooLong.ALONE, TooLong.REFUSE):
             raise BadArgument(
                 "too_long", "be TooLong.DROP, TooLong.ALONE or TooLong.REFUSE", self.too_long,

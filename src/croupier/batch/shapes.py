@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 
 from croupier.batch.length_buckets import fit_bounds
+from croupier.batch.rate_outliers import RateOutliers
 from croupier.core.batches import Int64
 from croupier.core.facts import checked_names
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind, checked_path
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -70,14 +71,18 @@ class Shapes:
                 "examples", f"have one number for each of the {len(self.lengths)} lengths (at least one)",
                 self.examples, "give each shape its rows",
             )  # fmt: skip
-        for caps, rows in zip(self.lengths, self.examples, strict=True):
-            checked_int(
-                "examples", rows, at_least=1, at_most=2**31, fix="give each shape at least one row, or leave it out"
-            )
+        fix = "give each shape at least one row, or leave it out"
+        examples = tuple(checked_int("examples", rows, at_least=1, at_most=2**31, fix=fix) for rows in self.examples)
+        object.__setattr__(self, "examples", examples)
+        for caps in self.lengths:
             if len(caps) != len(self.columns):
                 raise BadArgument("lengths", f"have one for each of {self.columns}", caps, "mend that shape")
-            for cap in caps:
-                checked_int("lengths", cap, at_least=0, at_most=2**40, fix="give padded lengths")
+        fix = "give padded lengths"
+        lengths = tuple(
+            tuple(checked_int("lengths", cap, at_least=0, at_most=2**40, fix=fix) for cap in caps)
+            for caps in self.lengths
+        )
+        object.__setattr__(self, "lengths", lengths)
 
     @classmethod
     def within_budget(
@@ -99,11 +104,14 @@ class Shapes:
         BadArgument
             The longest examples do not fit the budget alone.
         """
-        checked_int("shapes", shapes, at_least=1, at_most=2**12, fix="pass how many graphs may be compiled, 8 say")
-        checked_int("max_tokens", max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
-        checked_int("multiple_of", multiple_of, at_least=1, fix="pass 1 for no rounding")
-        if not isinstance(table, Table):
-            raise BadArgument("table", "be a Table", table, "write Table(length=lengths)")
+        shapes = checked_int(
+            "shapes", shapes, at_least=1, at_most=2**12, fix="pass how many graphs may be compiled, 8 say"
+        )
+        max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
+        multiple_of = checked_int("multiple_of", multiple_of, at_least=1, fix="pass 1 for no rounding")
+        checked_kind("table", table, Table, fix="write Table(length=lengths)")
+        if outliers is not None:
+            checked_kind("outliers", outliers, RateOutliers, fix="write RateOutliers(max_z_score=4.0)")
         names = checked_names(length)
         bounds = fit_bounds(table, shapes, names, multiple_of, outliers)
         largest = int(bounds.sum(axis=1).max())
@@ -130,7 +138,9 @@ class Shapes:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the shapes as a small JSON file."""
-        Path(path).write_text(json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n", encoding="utf-8")
+        Path(checked_path("path", path)).write_text(
+            json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n", encoding="utf-8"
+        )
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Self:
@@ -141,6 +151,7 @@ class Shapes:
         BadArgument
             The file holds no shapes of a known format.
         """
+        path = checked_path("path", path)
         try:
             read: Any = json.loads(Path(path).read_text(encoding="utf-8"))
             lengths = tuple(tuple(_whole(cap) for cap in caps) for caps in read["lengths"])
@@ -151,7 +162,7 @@ class Shapes:
             known, lengths, examples, columns = False, (), (), ()
         if not known:
             raise BadArgument(
-                "path", f"be a file of {FORMAT!r}", str(path), "write one with Shapes.save, or find_batch_sizes"
+                "path", f"be a file of {FORMAT!r}", path, "write one with Shapes.save, or find_batch_sizes"
             )
         return cls(lengths, examples, columns)
 

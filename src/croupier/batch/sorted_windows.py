@@ -12,7 +12,7 @@ from croupier.core.facts import check_length_column, lengths_of
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import checked_int
+from croupier.errors import checked_flag, checked_int
 from croupier.kernels.sorting import sort_windows
 
 __all__ = ["SortedWindows"]
@@ -52,7 +52,13 @@ class SortedWindows:
     name: str = "sorted_windows"
 
     def __post_init__(self) -> None:
-        checked_int("window_ids", self.window_ids, at_least=1, fix="pass the number of ids to sort together")
+        object.__setattr__(
+            self, "shuffle_batches", checked_flag("shuffle_batches", self.shuffle_batches, fix="pass True or False")
+        )
+        window_ids = checked_int(
+            "window_ids", self.window_ids, at_least=1, fix="pass the number of ids to sort together"
+        )
+        object.__setattr__(self, "window_ids", window_ids)
 
     @property
     def prepared_per_epoch(self) -> bool:

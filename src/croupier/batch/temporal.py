@@ -14,7 +14,7 @@ from croupier.core.key import Key
 from croupier.core.policies import Whole
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, BadTable, checked_flag, checked_int
 from croupier.kernels.scheduling import schedule_events
 
 __all__ = ["Temporal"]
@@ -66,7 +66,11 @@ class Temporal:
     name: str = "temporal"
 
     def __post_init__(self) -> None:
-        checked_int("batch_size", self.batch_size, at_least=1, fix="pass the most events of a batch")
+        object.__setattr__(
+            self, "shared_nodes", checked_flag("shared_nodes", self.shared_nodes, fix="pass True or False")
+        )
+        batch_size = checked_int("batch_size", self.batch_size, at_least=1, fix="pass the most events of a batch")
+        object.__setattr__(self, "batch_size", batch_size)
         checked_names(self.nodes, "nodes")
         if self.time is not None and not isinstance(self.time, str):
             raise BadArgument("time", "be a column's name or None", self.time, 'pass "time", say')

@@ -65,10 +65,15 @@ class TokenBudget:
     name: str = "token_budget"
 
     def __post_init__(self) -> None:
-        checked_int("max_tokens", self.max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
+        max_tokens = checked_int(
+            "max_tokens", self.max_tokens, at_least=1, fix="pass the padded tokens that fit a batch"
+        )
+        object.__setattr__(self, "max_tokens", max_tokens)
         if self.max_examples is not None:
-            checked_int("max_examples", self.max_examples, at_least=1, fix="pass None for no limit")
-        checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass 1 for no rounding")
+            max_examples = checked_int("max_examples", self.max_examples, at_least=1, fix="pass None for no limit")
+            object.__setattr__(self, "max_examples", max_examples)
+        multiple_of = checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass 1 for no rounding")
+        object.__setattr__(self, "multiple_of", multiple_of)
         if not isinstance(self.too_long, TooLong):
             raise BadArgument("too_long", "be a TooLong", self.too_long, "pass TooLong.DROP, say")
         if len(checked_names(self.length)) > 1 and self.too_long in (TooLong.TRUNCATE, TooLong.SPLIT):

@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.core.journals import Entries, Head, Journals, chained
+from croupier.core.journals import Head, Journals, chained
+from croupier.core.rebuilding import checksum_of, rebuild
 from croupier.errors import BadArgument, BadState, checked_int
 
 __all__ = ["Artefact", "ArtefactFolder", "RowFormat", "Rows"]
@@ -127,6 +128,7 @@ class Artefact:
         self._head = Head(values.size) if head is None else head
         self._keep = folder.keep_versions if isinstance(folder, ArtefactFolder) else None
         self._unflushed_bytes = 0
+        self._is_journalled = True
 
     @classmethod
     def create(cls, rows: int, initial: float, row_format: RowFormat = SCORES) -> Self:
@@ -149,6 +151,7 @@ class Artefact:
             if journals.versions(head):
                 raise BadState(f"artefact {place}", "have a head.json beside its journals", "none there", "restore it")
             values = _new_file(place / row_format.file, rows, initial, row_format.row)
+            head = replace(head, flushed_checksum=checksum_of(values))
             journals.write_head(head)
             return cls(values, row_format=row_format, folder=folder, head=head)
         _check_size(place, head, rows, row_format)
@@ -158,7 +161,7 @@ class Artefact:
         )
         known = journals.versions(head)
         journals.check(head, [version for version in known if version <= head.version], head.version, head.checksum)
-        artefact._rebuild(journals, known)
+        artefact._rebuild(journals)
         journals.remove_thinned(head)
         return artefact
 
@@ -177,7 +180,7 @@ class Artefact:
         known = journals.versions(head)
         journals.check(head, [other for other in known if other <= head.version], head.version, head.checksum)
         journals.check(head, [other for other in known if other <= version], version, checksum)
-        _rebuild(values, journals, known, (head.flushed, version), row_format)
+        rebuild(values, journals, head, version, row_format.write)
         return cls(values, version=version, checksum=checksum, row_format=row_format)
 
     @staticmethod
@@ -216,11 +219,19 @@ class Artefact:
         known = journals.versions(self._head)
         journals.check(self._head, [other for other in known if other <= version], version, checksum)
         # The head first: from then on a crash leaves journals beyond it, which the next opening undoes.
-        flushed = min(self._head.flushed, version)
-        self._head = replace(self._head, version=version, checksum=checksum, flushed=flushed)
+        self._head = replace(self._head, version=version, checksum=checksum)
+        if version < self._head.flushed:
+            self._head = replace(self._head, flushed=version, flushed_checksum="")
         journals.write_head(self._head)
         self.version, self.checksum = version, checksum
-        self._rebuild(journals, known)
+        self._rebuild(journals)
+
+    def write_unjournalled(self) -> None:
+        """From now on rows are written without versions: nothing can tell any more whether the array is as it was."""
+        self._is_journalled = False
+        self._head = replace(self._head, flushed_checksum="")
+        if self.folder is not None:
+            self._format.journals(self.folder).write_head(self._head)
 
     def flush(self) -> None:
         """Bring the array to the disk: the next opening has no journal to do again."""
@@ -231,14 +242,16 @@ class Artefact:
     def _flush(self) -> None:
         if isinstance(self.values, np.memmap):
             self.values.flush()
-        self._head = replace(self._head, flushed=self.version)
+        checksum = checksum_of(self.values) if self._is_journalled else ""
+        self._head = replace(self._head, flushed=self.version, flushed_checksum=checksum)
         self._unflushed_bytes = 0
 
-    def _rebuild(self, journals: Journals, known: list[int]) -> None:
+    def _rebuild(self, journals: Journals) -> None:
         """Make the array that of the head's version, whatever a crash has left; doing it twice is doing it once."""
+        known = journals.versions(self._head)
+        rebuild(self.values, journals, self._head, self.version, self._format.write)
         if not known or known[-1] <= self._head.flushed:
             return
-        _rebuild(self.values, journals, known, (self._head.flushed, self.version), self._format)
         self._flush()
         journals.write_head(self._head)
         journals.remove([version for version in known if version > self.version])
@@ -247,24 +260,6 @@ class Artefact:
         if self._keep is not None and len(journals.versions(self._head)) >= 2 * self._keep:
             self._flush()
             self._head = journals.thin(self._head, self._keep)
-
-
-def _rebuild(
-    values: Rows, journals: Journals, known: list[int], flushed_and_wanted: tuple[int, int], row_format: RowFormat
-) -> None:
-    """From an array of which ``flushed`` is on the disk, and any part of what came after it, to the version wanted."""
-    flushed, wanted = flushed_and_wanted
-    safe = min(flushed, wanted)
-    for version in [version for version in reversed(known) if version > safe]:
-        _undo(values, journals.entries(version), row_format)
-    for version in [version for version in known if safe < version <= wanted]:
-        entries = journals.entries(version)
-        row_format.write(values, entries["id"].copy(), np.ascontiguousarray(entries["new"]))
-
-
-def _undo(values: Rows, entries: Entries, row_format: RowFormat) -> None:
-    # Seen as what journals hold; of a row that comes several times, each entry says what it held before the version.
-    values.view(row_format.held)[entries["id"]] = entries["old"]
 
 
 def _new_file(path: Path, rows: int, initial: float, row: np.dtype[Any]) -> Rows:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.ledger import Ledger
+from croupier.core.plain_array import whole_numbers
 from croupier.core.policies import Whole
 from croupier.errors import BadArgument
 
@@ -55,9 +56,9 @@ class Batches:
     @classmethod
     def of(cls, indices: npt.ArrayLike, sizes: npt.ArrayLike | None = None) -> Self:
         """Batches of the given sizes, or one batch of all."""
-        ids = _whole("indices", indices)
-        counts = _whole("sizes", [ids.size] if sizes is None else sizes)
-        if counts.sum() != ids.size or (counts < 0).any():
+        ids = whole_numbers("indices", indices, fix="pass row numbers")
+        counts = whole_numbers("sizes", [ids.size] if sizes is None else sizes, fix="give one size a batch")
+        if (counts < 0).any() or (counts > ids.size).any() or counts.sum() != ids.size:
             raise BadArgument(
                 "sizes", f"be >= 0 and sum to the {ids.size} ids", counts.tolist(), "give one size a batch"
             )
@@ -155,10 +156,3 @@ def concatenate(parts: Sequence[Batches]) -> Batches:
         interchangeable=any(part.interchangeable for part in parts),
         whole=parts[0].whole,
     )
-
-
-def _whole(name: str, values: npt.ArrayLike) -> Int64:
-    array = np.asarray(values)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise BadArgument(name, "be a list of integers", values, "pass row numbers and counts")
-    return array.astype(np.int64, copy=False)

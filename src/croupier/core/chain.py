@@ -9,7 +9,7 @@ from croupier.core.batches import Batches
 from croupier.core.key import Key
 from croupier.core.stage import Context, Order, Prepared, Preparing, Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind
 
 __all__ = ["Chain", "chain"]
 
@@ -24,7 +24,12 @@ class Chain:
 
     def __post_init__(self) -> None:
         if self.segment_ids is not None:
-            checked_int("segment_ids", self.segment_ids, at_least=1, fix="pass None for the default, 2**18")
+            segment_ids = checked_int(
+                "segment_ids", self.segment_ids, at_least=1, fix="pass None for the default, 2**18"
+            )
+            object.__setattr__(self, "segment_ids", segment_ids)
+        checked_kind("name", self.name, str, fix='pass name="mine", say')
+        checked_kind("stages", self.stages, tuple, fix="write chain(Shuffle(), FixedSize(32))")
         if not self.stages:
             raise BadArgument("chain", "have at least one stage", "no stage", "write chain(Shuffle(), FixedSize(32))")
         seen: set[str] = set()
@@ -53,6 +58,7 @@ class Chain:
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The epoch size of the order at the front."""
+        checked_kind("table", table, Table, fix="write Table(**columns)")
         first = self.stages[0]
         if not isinstance(first, Order):
             raise BadArgument(

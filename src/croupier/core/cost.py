@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from croupier.core.batches import Int64
+from croupier.core.plain_array import whole_numbers
 from croupier.errors import BadArgument, checked_int
 
 __all__ = ["Cost"]
@@ -33,10 +34,12 @@ class Cost:
     quadratic: int = 0
 
     def __post_init__(self) -> None:
-        checked_int("linear", self.linear, at_least=0, at_most=2**40, fix="pass a whole number, StepTimes gives them")
-        checked_int("quadratic", self.quadratic, at_least=0, at_most=2**40, fix="pass a whole number")
-        object.__setattr__(self, "linear", int(self.linear))
-        object.__setattr__(self, "quadratic", int(self.quadratic))
+        linear = checked_int(
+            "linear", self.linear, at_least=0, at_most=2**40, fix="pass a whole number, StepTimes gives them"
+        )
+        object.__setattr__(self, "linear", linear)
+        quadratic = checked_int("quadratic", self.quadratic, at_least=0, at_most=2**40, fix="pass a whole number")
+        object.__setattr__(self, "quadratic", quadratic)
         if not self.linear and not self.quadratic:
             raise BadArgument("linear", "be above 0 where quadratic is 0", self.linear, "pass Cost() to count tokens")
 
@@ -48,6 +51,7 @@ class Cost:
         BadArgument
             So many or so long examples that the sum would not fit 61 bits.
         """
+        lengths = whole_numbers("lengths", lengths, fix="pass lengths as integers")
         if lengths.size:
             longest = int(lengths.max())
             largest = lengths.size * (self.linear * longest + self.quadratic * longest**2)

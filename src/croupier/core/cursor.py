@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from croupier.errors import BadState
+from croupier.errors import BadState, checked_int
 
 __all__ = ["Cursor"]
 
@@ -42,6 +42,7 @@ class Cursor:
 
     def at_epoch(self, epoch: int) -> Cursor:
         """The start of an epoch, with these totals."""
+        epoch = checked_int("epoch", epoch, at_least=0, fix="epochs are counted from 0")
         return Cursor(
             epoch=epoch, world_size=self.world_size, samples=self.samples, tokens=self.tokens, steps=self.steps
         )
@@ -54,8 +55,10 @@ class Cursor:
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """Read back what :meth:`to_dict` wrote, or refuse it."""
         names = {field.name for field in fields(cls)}
+        if not isinstance(values, Mapping):
+            raise BadState("cursor", f"have the fields {sorted(names)}", values, "load a whole state")
         if set(values) != names:
-            raise BadState("cursor", f"have the fields {sorted(names)}", sorted(values), "load a whole state")
+            raise BadState("cursor", f"have the fields {sorted(names)}", sorted(map(str, values)), "load a whole state")
         for name, value in values.items():
             if type(value) is not int or value < (1 if name == "world_size" else 0) or value >= 2**63:
                 raise BadState(f"cursor.{name}", "be a whole number in range", value, "load an undamaged state")

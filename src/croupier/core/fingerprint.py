@@ -82,7 +82,7 @@ def _parts(name: str, value: Any) -> dict[str, Any] | None:
 def digest(description: Any) -> str:
     """A short hash of a description."""
     text = json.dumps(description, sort_keys=True, ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 def table_fingerprint(table: Table) -> dict[str, Any]:

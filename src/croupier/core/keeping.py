@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Protocol, runtime_checkable
 
 from croupier.core.batches import Int64
+from croupier.core.plain_array import whole_numbers
 from croupier.core.score_layout import Float32, Records, ScoreLayout
 from croupier.core.score_statistics import Statistic
 from croupier.core.stage import Learned, Stage
@@ -77,7 +78,10 @@ class Kept:
     def at(self, statistic: Statistic, ids: Int64) -> Float32:
         """A statistic of some rows."""
         layout, records = self._part(statistic)
-        return layout.at(records, statistic, ids)
+        rows = whole_numbers("ids", ids, fix="pass rows of the table")
+        if rows.size and not 0 <= rows.min() <= rows.max() < records.size:
+            raise BadArgument("ids", f"be rows 0 to {records.size - 1}", ids, "pass rows of the table")
+        return layout.at(records, statistic, rows)
 
     def _part(self, statistic: Statistic) -> tuple[ScoreLayout, Records]:
         for layout, records in self._parts:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from croupier.errors import BadArgument
+from croupier.errors import LARGEST, BadArgument, checked_int
 
 __all__ = ["Key", "checked_key"]
+
+LARGEST_SEED = 2**64 - 1
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,30 @@ class Key:
     seed: int
     path: tuple[str | int, ...] = ()
 
+    def __post_init__(self) -> None:
+        if type(self.seed) is not int or not 0 <= self.seed <= LARGEST_SEED:
+            seed = checked_int("seed", self.seed, at_least=0, at_most=LARGEST_SEED, fix="pass a whole number")
+            object.__setattr__(self, "seed", seed)
+
     def child(self, *names: str | int) -> Key:
         """The stream of this path below the present one."""
-        return Key(self.seed, (*self.path, *names))
+        return Key(self.seed, (*self.path, *map(_checked_name, names)))
 
     @cached_property
     def bits(self) -> int:
         """64 bits that stand for the seed and the whole path."""
         text = "\x1f".join([f"i{self.seed}", *(f"{type(part).__name__[0]}{part}" for part in self.path)])
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+        return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _checked_name(name: Any) -> str | int:
+    if type(name) is int or type(name) is str:
+        return name
+    if isinstance(name, str):  # NumPy's, whose class has another name
+        return str(name)
+    if isinstance(name, bool):
+        return int(name)
+    return checked_int("the name of a stream", name, at_least=-LARGEST, at_most=LARGEST, fix="pass names and numbers")
 
 
 def checked_key(key: Any) -> Key:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from croupier.errors import checked_int, checked_kind, printable
+
 __all__ = ["Entry", "Ledger"]
 
 
@@ -34,6 +36,10 @@ class Ledger:
     @classmethod
     def of(cls, stage: str, event: str, ids: int, tokens: int = 0) -> Ledger:
         """A ledger of one entry, or an empty one where nothing happened."""
+        for argument, text in (("stage", stage), ("event", event)):
+            checked_kind(argument, text, str, fix="pass names")
+        ids = checked_int("ids", ids, at_least=0, fix="pass how many there are")
+        tokens = checked_int("tokens", tokens, at_least=0, fix="pass how many there are")
         return cls((Entry(stage, event, ids, tokens),)) if ids or tokens else cls()
 
     def __add__(self, other: Ledger) -> Ledger:
@@ -53,12 +59,13 @@ class Ledger:
 
     def ids(self, event: str) -> int:
         """How many ids met this event, over all stages."""
+        checked_kind("event", event, str, fix="pass its name")
         return sum(entry.ids for entry in self.entries if entry.event == event)
 
     def __str__(self) -> str:
         if not self.entries:
             return "nothing dropped, cut or repeated"
         return "\n".join(
-            f"{e.stage}: {e.ids:,} ids {e.event}" + (f" ({e.tokens:,} tokens)" if e.tokens else "")
+            printable(f"{e.stage}: {e.ids:,} ids {e.event}") + (f" ({e.tokens:,} tokens)" if e.tokens else "")
             for e in self.entries
         )

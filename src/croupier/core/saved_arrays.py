@@ -10,11 +10,14 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.array_file import open_array
+from croupier.core.atomic_file import sync_folder
+from croupier.core.plain_json import read_json
 from croupier.errors import BadArgument, BadState
 
 __all__ = ["SavedArrays"]
@@ -58,11 +61,19 @@ class SavedArrays:
         beside = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
         try:
             for name, values in arrays.items():
-                np.save(beside / f"{name}.npy", values, allow_pickle=False)
+                with (beside / f"{name}.npy").open("xb") as file:
+                    np.save(file, values, allow_pickle=False)
+                    file.flush()
+                    os.fsync(file.fileno())
             checksum = _checksum(kind, arrays, facts or {})
             head = {"kind": kind, "arrays": sorted(arrays), "facts": dict(facts or {}), "checksum": checksum}
-            (beside / HEAD).write_text(json.dumps(head))
+            with (beside / HEAD).open("xb") as file:
+                file.write(json.dumps(head).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            sync_folder(beside)
             beside.rename(place)
+            sync_folder(place.parent)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
@@ -79,10 +90,8 @@ class SavedArrays:
         """
         place = Path(folder)
         try:
-            head = json.loads((place / HEAD).read_text())
-            arrays = {
-                str(name): np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in head["arrays"]
-            }
+            head = _checked_head(read_json(place / HEAD))
+            arrays = {name: open_array(place / f"{name}.npy") for name in head["arrays"]}
             written, found = head["checksum"], _checksum(head["kind"], arrays, head["facts"])
         except KeyError as error:
             what = f"no {error} in {HEAD}"
@@ -99,6 +108,17 @@ class SavedArrays:
                 "keep every version beside the checkpoints that refer to it",
             )  # fmt: skip
         return cls(str(folder), kind, arrays, head["facts"], found)
+
+
+def _checked_head(said: Any) -> dict[str, Any]:
+    """With an array's name a plain one, that leads out of no folder."""
+    head = cast("dict[str, Any]", said) if isinstance(said, dict) else {}
+    names: list[Any] = head["arrays"]
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.isidentifier() for name in names):
+        raise ValueError(f"arrays {names}")
+    if not isinstance(head["facts"], dict) or not isinstance(head["kind"], str):
+        raise TypeError(f"facts {head['facts']} of {head['kind']}")
+    return head
 
 
 def _checksum(kind: str, arrays: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any]) -> str:

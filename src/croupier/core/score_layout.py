@@ -12,20 +12,11 @@ import numpy.typing as npt
 from croupier.core.artefact import RowFormat
 from croupier.core.batches import Int64
 from croupier.core.fingerprint import describe
-from croupier.core.score_statistics import (
-    Count,
-    Ema,
-    Forgotten,
-    Last,
-    Mean,
-    Statistic,
-    Variance,
-    checked_statistics,
-)
+from croupier.core.score_statistics import Count, Ema, Forgotten, Last, Mean, Statistic, Variance, checked_statistics
 from croupier.errors import BadArgument
 from croupier.kernels.score_records import stopped_counts, update_records
 
-__all__ = ["Float32", "Records", "ScoreLayout"]
+__all__ = ["Float32", "Records", "ScoreLayout", "unobserved"]
 
 Records = npt.NDArray[Any]
 """A structured array of shape (rows,) whose dtype is a layout's ``record``."""
@@ -135,7 +126,19 @@ class ScoreLayout:
         return self.read(np.asarray(records).take(ids), statistic)
 
 
+def unobserved(statistic: Statistic, values: Float32) -> npt.NDArray[np.bool_]:
+    """Which values of a statistic, as they are read, are those of rows without any observation.
+
+    Examples
+    --------
+    >>> unobserved(Count(), np.array([2, 0], np.float32)), unobserved(Last(), np.array([0, np.nan], np.float32))
+    (array([False,  True]), array([False,  True]))
+    """
+    return values == 0 if isinstance(statistic, Count) else np.isnan(values)
+
+
 def _field(statistic: Statistic) -> str:
+    checked_statistics((statistic,))
     name = f"{statistic.signal}_{type(statistic).__name__.lower()}"
     return f"{name}_{statistic.decay!r}" if isinstance(statistic, Ema) else name
 

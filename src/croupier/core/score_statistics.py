@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, cast
 from croupier.errors import BadArgument, checked_fraction
 
 __all__ = [
+    "KINDS",
     "LOSS",
     "Count",
     "Ema",
@@ -118,7 +119,8 @@ class Ema:
     signal: str = LOSS
 
     def __post_init__(self) -> None:
-        checked_fraction("decay", self.decay, fix="pass a part like 0.9")
+        # A plain float, whatever it came as: equal statistics must be kept under one name.
+        object.__setattr__(self, "decay", checked_fraction("decay", self.decay, fix="pass a part like 0.9"))
         if self.decay == 1:
             raise BadArgument("decay", "be below 1", self.decay, "or it would stay at the first value; pass 0.9, say")
         _check_signal_name(self.signal)
@@ -160,7 +162,7 @@ def checked_statistics(statistics: Any) -> tuple[Statistic, ...]:
     for statistic in several:
         if not isinstance(statistic, KINDS):
             rule = "be Last, Mean, Variance, Count, Ema or Forgotten"
-            raise BadArgument("statistics", rule, statistic, "leave it out")
+            raise BadArgument("statistics", rule, statistic, _instead_of(statistic))
     if len(set(several)) < len(several):
         raise BadArgument("statistics", "differ", statistics, "name each once")
     return several
@@ -182,6 +184,14 @@ def statistic_of(description: Any) -> Statistic:
             if kind.__name__ == said.get("class"):
                 return kind(**settings)
     raise ValueError(f"{description!r} describes no statistic")
+
+
+def _instead_of(statistic: Any) -> str:
+    """What was meant, perhaps."""
+    if isinstance(statistic, str):
+        return f'write Mean("{statistic}")'
+    is_class = isinstance(statistic, type) and statistic in KINDS
+    return f"write {statistic.__name__}()" if is_class else "leave it out"
 
 
 def _check_signal_name(signal: Any) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.core.plain_array import plain_array, whole_numbers
+from croupier.errors import BadArgument, BadTable, checked_int, checked_path, printable
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -82,12 +83,16 @@ class Table:
         >>> Table.from_shards([3, 2]).shard_offsets.tolist()
         [0, 3, 5]
         """
-        shard_counts = np.asarray(counts)
-        if shard_counts.ndim != 1 or shard_counts.size == 0 or shard_counts.dtype.kind not in "iu":
-            raise BadArgument("counts", "be a list of integers", counts, "give the number of rows of each shard")
+        fix = "give the number of rows of each shard"
+        shard_counts = whole_numbers("counts", counts, fix=fix)
+        if shard_counts.size == 0:
+            raise BadArgument("counts", "be a list of integers", counts, fix)
         if int(shard_counts.min()) < 0:
-            raise BadArgument("counts", "be >= 0", int(shard_counts.min()), "give the number of rows of each shard")
-        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(shard_counts.astype(np.int64))])
+            raise BadArgument("counts", "be >= 0", int(shard_counts.min()), fix)
+        rows = sum(shard_counts.tolist())  # of Python's integers, which do not wrap
+        if rows > MAX_ROWS:
+            raise BadArgument("counts", f"sum to at most {MAX_ROWS} rows", rows, fix)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(shard_counts)])
         table = cls(size=int(offsets[-1]), **columns)
         table.shard_offsets = offsets
         return table
@@ -95,7 +100,10 @@ class Table:
     @classmethod
     def from_arrow(cls, table: Any, columns: Sequence[str] | None = None) -> Self:
         """The columns of a ``pyarrow.Table`` or record batch; all of them, or those named."""
-        names = table.column_names if columns is None else columns
+        if not hasattr(table, "num_rows") or not hasattr(table, "schema"):
+            raise BadArgument("table", "be a pyarrow.Table or record batch", table, "write Table(**columns) for arrays")
+        there = list(table.schema.names)
+        names = _checked_names(there if columns is None else columns, there)
         return cls(size=table.num_rows, **{name: table.column(name) for name in names})
 
     @classmethod
@@ -103,7 +111,15 @@ class Table:
         """The columns of a Parquet file or folder, read with PyArrow; all of them, or those named."""
         from pyarrow import parquet
 
-        return cls.from_arrow(parquet.read_table(path, columns=columns), columns)  # pyright: ignore[reportUnknownMemberType]
+        path = checked_path("path", path)
+        names = None if columns is None else _checked_names(columns)
+        try:
+            read = cast("Any", parquet).read_table(path, columns=names)
+        except FileNotFoundError:
+            raise
+        except (RuntimeError, OSError, ValueError) as error:  # Arrow's own are of these
+            raise BadArgument("path", "be a Parquet file or folder", path, f"it cannot be read: {error}") from None
+        return cls.from_arrow(read, names)
 
     @classmethod
     def from_dataset(cls, dataset: Any, columns: Sequence[str] | None = None) -> Self:
@@ -111,7 +127,9 @@ class Table:
 
         A dataset that was shuffled or filtered by an index mapping is read through that mapping.
         """
-        names = () if columns is None else columns
+        if not hasattr(dataset, "__len__") or not hasattr(dataset, "with_format"):
+            raise BadArgument("dataset", "be a Hugging Face dataset with a length", dataset, "write Table(**columns)")
+        names = () if columns is None else _checked_names(columns, getattr(dataset, "column_names", None))
         return cls(size=len(dataset), **{name: dataset.with_format("numpy")[name][:] for name in names})
 
     def __contains__(self, name: str) -> bool:
@@ -121,7 +139,7 @@ class Table:
         return self.size
 
     def __repr__(self) -> str:
-        facts = ", ".join(f"{name}: {values.dtype}" for name, values in self._columns.items())
+        facts = ", ".join(f"{printable(name)}: {values.dtype}" for name, values in self._columns.items())
         return f"Table(size={self.size:,}{', ' + facts if facts else ''})"
 
     @property
@@ -151,7 +169,7 @@ class Table:
         BadTable
             The column holds no codes: numbers that are not whole, below 0 or above a million.
         """
-        if name not in self._counts:
+        if not isinstance(name, str) or name not in self._counts:
             column = self.column(name)
             if column.ndim != 1 or column.dtype.kind not in "biu":
                 raise BadTable(name, "hold strings or codes 0, 1, 2...", f"dtype {column.dtype}", "number the sources")
@@ -176,6 +194,7 @@ class Table:
 
     def prefix(self, rows: int) -> Table:
         """The first rows of this table, without a copy: how an epoch finishes on the table it began with."""
+        rows = checked_int("rows", rows, at_least=1, at_most=self.size, fix="pass how many of the table's rows")
         if rows == self.size:
             return self
         part = Table(size=rows, **{name: values[:rows] for name, values in self._columns.items()})
@@ -207,15 +226,31 @@ class _Picked(Mapping[str, npt.NDArray[Any]]):
         return len(self._columns)
 
 
+def _checked_names(columns: Any, there: Sequence[str] | None = None) -> list[str]:
+    listed = cast("list[Any] | None", columns if isinstance(columns, (list, tuple)) else None)
+    if listed is None or not all(isinstance(name, str) for name in listed):
+        raise BadArgument("columns", "be a list of names", cast("object", columns), 'write columns=["length"]')
+    names = cast("list[str]", list(listed))
+    if len(set(names)) < len(names):
+        raise BadArgument("columns", "have different names", names, "name each column once")
+    missing = next((name for name in names if there is not None and name not in there), None)
+    if missing is not None:
+        raise BadTable(missing, "be there", f"columns {', '.join(map(repr, there or ()))}", "name another")
+    return names
+
+
 def _as_column(name: str, values: Any, categories: dict[str, tuple[str, ...]]) -> npt.NDArray[Any]:
     if np.ma.isMaskedArray(values):
         raise BadTable(name, "have a value in every row", "a masked array", "fill the masked values first")
     if hasattr(values, "null_count") and values.null_count:  # Arrow
         raise BadTable(name, "have a value in every row", f"{values.null_count} nulls", "fill the nulls first")
     if hasattr(values, "to_numpy") and not isinstance(values, np.ndarray):  # Arrow, pandas
-        values = values.to_numpy()
+        # Arrow's own conversion refuses what it would have to copy: texts, flags.
+        values = np.asarray(values) if hasattr(values, "null_count") else values.to_numpy()
     try:
         array = cast("npt.NDArray[Any]", np.asanyarray(cast(Any, values)))
+    except (TypeError, RuntimeError, MemoryError, OverflowError):
+        array = plain_array(name, values)
     except ValueError:
         raise BadTable(
             name, "have rows of one shape", "ragged lists", "pad them, or keep them in the dataset"

@@ -16,7 +16,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int, checked_positive
+from croupier.errors import BadArgument, checked_int, checked_positive, keep_plain_numbers
 from croupier.feedback.counted_means import UNSEEN, counted_means, with_observed
 from croupier.kernels.elementary import exponential
 
@@ -101,7 +101,11 @@ class BadPairs:
     name: str = "bad_pairs"
 
     def __post_init__(self) -> None:
-        checked_int("warmup_epochs", self.warmup_epochs, at_least=1, fix="losses must be collected for an epoch first")
+        keep_plain_numbers(self)
+        warmup_epochs = checked_int(
+            "warmup_epochs", self.warmup_epochs, at_least=1, fix="losses must be collected for an epoch first"
+        )
+        object.__setattr__(self, "warmup_epochs", warmup_epochs)
         check_deviations(self.noisy_deviations, self.faulty_deviations)
 
     @property
@@ -143,8 +147,8 @@ class BadPairs:
 
 def check_deviations(noisy: float, faulty: float) -> None:
     """Refuse what is no number of deviations."""
-    checked_positive("noisy_deviations", noisy, fix="the paper uses 2")
-    checked_positive("faulty_deviations", faulty, fix="the paper uses 3")
+    noisy = checked_positive("noisy_deviations", noisy, fix="the paper uses 2")
+    faulty = checked_positive("faulty_deviations", faulty, fix="the paper uses 3")
 
 
 def pair_verdicts(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind, checked_real, keep_plain_numbers
 from croupier.feedback.batch_size_policies import BatchSizePolicy
 from croupier.feedback.batch_size_tests import AsPublished, BatchSizeTest
 from croupier.feedback.gradient_noise import GradientNoise
@@ -20,8 +20,15 @@ from croupier.feedback.noise_estimate import NoiseEstimate
 __all__ = ["BatchSizeController", "HeldSize", "ResizePace", "adadagrad", "what_if"]
 
 
+LONGEST_WAIT = 100
+"""Decisions in a row without any estimate before that is taken for a mistake: a loss scale settles in a few."""
+
+
 class HeldSize(NamedTuple):
-    """The batch size in force, and what must be known of the past: three integers, for a checkpoint."""
+    """The batch size in force, and what must be known of the past: three integers, for a checkpoint.
+
+    On one rank begin with two quanta, ``HeldSize(2 * quantum)``: one micro-batch alone has nothing to be compared with.
+    """
 
     size: int
     samples: int = 0
@@ -57,13 +64,18 @@ class ResizePace:
     confidence: float = 0.95
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         for name in ("growth", "shrinkage"):
-            if not getattr(self, name) >= 1:
-                raise BadArgument(name, "be a number >= 1", getattr(self, name), "1 allows no change, 2 a doubling")
-        checked_int("dwell_samples", self.dwell_samples, at_least=0, fix="pass a number of samples")
-        checked_int("test_steps", self.test_steps, at_least=1, fix="pass a number of steps")
-        if not 0 <= self.confidence < 1:
-            raise BadArgument("confidence", "be in [0, 1)", self.confidence, "pass 0.95, or 0 for the estimate alone")
+            fix = "1 allows no change, 2 a doubling"
+            number = checked_real(name, getattr(self, name), "be a number >= 1", at_least=1, at_most=math.inf, fix=fix)
+            object.__setattr__(self, name, number)
+        dwell_samples = checked_int("dwell_samples", self.dwell_samples, at_least=0, fix="pass a number of samples")
+        object.__setattr__(self, "dwell_samples", dwell_samples)
+        test_steps = checked_int("test_steps", self.test_steps, at_least=1, fix="pass a number of steps")
+        object.__setattr__(self, "test_steps", test_steps)
+        rule, fix = "be in [0, 1)", "pass 0.95, or 0 for the estimate alone"
+        confidence = checked_real("confidence", self.confidence, rule, at_least=0, at_most=1 - 2**-53, fix=fix)
+        object.__setattr__(self, "confidence", confidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +92,8 @@ class BatchSizeController:
     most : int
         The largest size; rounded down to a multiple.
     least : int, optional
-        The smallest; by default the quantum.
+        The smallest; by default the quantum. On one rank give two quanta where sizes may shrink: one micro-batch alone
+        says nothing of its noise, and the size would stay there.
     pace : ResizePace
 
     A size is rounded up to quanta, then held within the pace and the bounds. Call :meth:`decide` once an optimizer
@@ -109,11 +122,14 @@ class BatchSizeController:
     pace: ResizePace = ResizePace()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.policy, BatchSizePolicy):
+        if not isinstance(self.policy, BatchSizePolicy) or isinstance(self.policy, type):
             raise BadArgument("policy", "have a method wanted", self.policy, "pass NormTest(eta=0.5), say")
-        checked_int("quantum", self.quantum, at_least=1, fix="pass the micro-batch times the ranks")
+        quantum = checked_int("quantum", self.quantum, at_least=1, fix="pass the micro-batch times the ranks")
+        object.__setattr__(self, "quantum", quantum)
         least = checked_int("least", self._least, at_least=1, fix="pass a number of samples")
-        checked_int("most", self.most, at_least=max(self.quantum, least), fix="allow a quantum and the least size")
+        lowest = -(-least // self.quantum) * self.quantum
+        most = checked_int("most", self.most, at_least=lowest, fix="allow a quantum and the least size")
+        object.__setattr__(self, "most", most)
         if not isinstance(self.pace, ResizePace):
             raise BadArgument("pace", "be a ResizePace", self.pace, "pass ResizePace(growth=2.0)")
 
@@ -125,14 +141,30 @@ class BatchSizeController:
         estimate : NoiseEstimate, optional
             That of ``GradientNoise``, the step's norms taken in; None before there is one.
         held : HeldSize
+
+        Raises
+        ------
+        BadArgument
+            No estimate at a hundred decisions in a row that asked for one: the size would be held for ever.
         """
-        if held.size % self.quantum or not self.quantum <= held.size <= self._most:
+        if estimate is not None and not isinstance(estimate, NoiseEstimate):
+            fix = "write decide(noise.estimate, held)"
+            raise BadArgument("estimate", "be a NoiseEstimate, or None", type(estimate).__name__, fix)
+        if not isinstance(held, HeldSize):
+            raise BadArgument("held", "be a HeldSize", held, f"begin with HeldSize({2 * self.quantum})")
+        lowest = self._up(self._least)
+        if held.size % self.quantum or not lowest <= held.size <= self._most:
             raise BadArgument(
-                "held.size", f"be a multiple of the quantum {self.quantum}, at most {self._most}", held.size,
-                "begin with one, HeldSize(quantum), and keep the quantum through the run",
+                "held.size", f"be a multiple of the quantum {self.quantum}, from {lowest} to {self._most}", held.size,
+                f"begin with two on one rank, HeldSize({2 * self.quantum}), and keep the quantum through the run",
             )  # fmt: skip
         is_due, counted = self.is_due(held), self._after_step(held)
         if estimate is None or not is_due:
+            if is_due and (waited := self._steps_due(counted)) > LONGEST_WAIT:
+                raise BadArgument(
+                    "estimate", "be there at times", f"none at {waited} decisions in a row",
+                    f"take two micro-batches a step, HeldSize({2 * self.quantum}), and report norms to GradientNoise",
+                )  # fmt: skip
             return counted
         size = self._size(estimate, held.size)
         return HeldSize(size) if size != held.size else HeldSize(size, counted.samples)
@@ -142,10 +174,16 @@ class BatchSizeController:
 
         Never again once the size is the largest and does not shrink.
         """
+        checked_kind("held", held, HeldSize, fix="pass what decide() returned, or HeldSize(size)")
         after = self._after_step(held)
         is_final = held.size >= self._most and self.pace.shrinkage == 1
         rested = after.samples >= self.pace.dwell_samples
         return rested and not is_final and after.untested_steps >= self.pace.test_steps
+
+    def _steps_due(self, after: HeldSize) -> int:
+        """For how many steps in a row, this one too, the size has been due for a test."""
+        rested = (after.samples - self.pace.dwell_samples) // after.size
+        return min(after.untested_steps - self.pace.test_steps, rested) + 1
 
     def _size(self, estimate: NoiseEstimate, held: int) -> int:
         wanted = self.policy.wanted(estimate, self.pace.confidence)
@@ -233,6 +271,14 @@ def what_if(
     >>> sizes["corrected"].tolist(), sizes["published"].tolist()
     ([32, 64, 128, 256, 512, 620], [64, 108, 108, 108, 108, 108])
     """
+    checked_kind("controllers", controllers, Mapping, fix='write {"mine": controller}')
+    checked_kind("log", log, Sequence, fix="pass a list of GradientNorms")
+    start = checked_int("start", start, at_least=1, fix="pass the size before the first step")
+    for name, controller in controllers.items():
+        if not isinstance(controller, BatchSizeController):
+            raise BadArgument(
+                f"controllers[{name!r}]", "be a BatchSizeController", controller, "make one of the policy"
+            )
     noise = GradientNoise(half_life_samples)
     held = {name: HeldSize(start) for name in controllers}
     sizes: dict[str, list[int]] = {name: [] for name in controllers}

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from croupier.errors import BadArgument, checked_fraction, checked_positive
+from croupier.errors import BadArgument, checked_fraction, checked_kind, checked_positive, keep_plain_numbers
 from croupier.feedback.noise_estimate import NoiseEstimate
 
 __all__ = ["BatchSizePolicy", "CoupledSize", "LeastEfficiency", "NoiseScale", "WantedSize"]
@@ -52,10 +52,13 @@ class NoiseScale:
     times: float = 1.0
 
     def __post_init__(self) -> None:
-        checked_positive("times", self.times, fix="pass 1 for the noise scale itself")
+        keep_plain_numbers(self)
+        times = checked_positive("times", self.times, fix="pass 1 for the noise scale itself")
+        object.__setattr__(self, "times", times)
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """The noise scale times ``times``."""
+        checked_kind("estimate", estimate, NoiseEstimate, fix="pass GradientNoise.estimate")
         above = (self.times * estimate.noise_trace, (0.0, self.times, 0.0, 0.0))
         below = (estimate.gradient_squared, (1.0, 0.0, 0.0, 0.0))
         return WantedSize(*estimate.ratio(above, below, confidence=confidence))
@@ -83,8 +86,11 @@ class LeastEfficiency:
     efficiency: float = 0.5
 
     def __post_init__(self) -> None:
-        checked_positive("base_samples", self.base_samples, fix="pass a batch size that trains well")
-        checked_fraction("efficiency", self.efficiency, fix="pass a share like 0.5")
+        keep_plain_numbers(self)
+        base_samples = checked_positive("base_samples", self.base_samples, fix="pass a batch size that trains well")
+        object.__setattr__(self, "base_samples", base_samples)
+        efficiency = checked_fraction("efficiency", self.efficiency, fix="pass a share like 0.5")
+        object.__setattr__(self, "efficiency", efficiency)
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """(scale + B0) / efficiency - scale."""
@@ -112,7 +118,9 @@ class CoupledSize:
     learning_rate: float
 
     def __post_init__(self) -> None:
-        checked_positive("learning_rate", self.learning_rate, fix="pass that of the optimizer")
+        keep_plain_numbers(self)
+        learning_rate = checked_positive("learning_rate", self.learning_rate, fix="pass that of the optimizer")
+        object.__setattr__(self, "learning_rate", learning_rate)
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """Learning rate x trace / loss."""

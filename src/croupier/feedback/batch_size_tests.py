@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from croupier.errors import checked_positive
+from croupier.errors import BadArgument, checked_kind, checked_positive, keep_plain_numbers
 from croupier.feedback.batch_size_policies import NoiseScale, WantedSize
 from croupier.feedback.gradient_norms import GradientNorms
 from croupier.feedback.noise_estimate import NoiseEstimate
@@ -21,6 +21,7 @@ from croupier.feedback.noise_estimate import NoiseEstimate
 __all__ = ["AsPublished", "BatchSizeTest", "NormTest", "over"]
 
 
+@runtime_checkable
 class BatchSizeTest(Protocol):
     """A test of the batch size: with its bias removed, and as it was published."""
 
@@ -62,7 +63,9 @@ class NormTest:
     eta: float
 
     def __post_init__(self) -> None:
-        checked_positive("eta", self.eta, fix="pass a share of the gradient's norm like 0.5")
+        keep_plain_numbers(self)
+        eta = checked_positive("eta", self.eta, fix="pass a share of the gradient's norm like 0.5")
+        object.__setattr__(self, "eta", eta)
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """The noise scale over eta**2."""
@@ -70,6 +73,7 @@ class NormTest:
 
     def published(self, norms: GradientNorms) -> float:
         """The trace over eta**2 ``|g|**2``."""
+        checked_kind("norms", norms, GradientNorms, fix="write GradientNorms.of_groups(...)")
         return over(norms.noise_trace, self.eta**2 * norms.whole)
 
 
@@ -78,6 +82,10 @@ class AsPublished:
     """A test as its paper has it: from the last batch alone, bias and all, and acted on as it is."""
 
     test: BatchSizeTest
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.test, BatchSizeTest) or isinstance(self.test, type):
+            raise BadArgument("test", "have a method published", self.test, "pass NormTest(eta=0.5), say")
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """The size, and no interval around it."""

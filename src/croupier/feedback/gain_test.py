@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.plain_array import plain_array
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_real, keep_plain_numbers
 
 __all__ = ["GainTest", "importance_gain"]
 
@@ -54,12 +54,18 @@ class GainTest:
     gain: float = 0.0
 
     def __post_init__(self) -> None:
-        checked_int("chosen", self.chosen, at_least=1, fix="pass the examples that are trained on")
-        checked_int("candidates", self.candidates, at_least=int(self.chosen), fix="score more than are trained on")
-        if not 0.0 <= float(self.momentum) < 1.0:
-            raise BadArgument("momentum", "be in [0, 1)", self.momentum, "the published code has 0.9")
-        if not 0.0 <= float(self.gain) < float("inf"):
-            raise BadArgument("gain", "be a number >= 0", self.gain, "begin at 0")
+        keep_plain_numbers(self)
+        chosen = checked_int("chosen", self.chosen, at_least=1, fix="pass the examples that are trained on")
+        object.__setattr__(self, "chosen", chosen)
+        candidates = checked_int(
+            "candidates", self.candidates, at_least=int(self.chosen), fix="score more than are trained on"
+        )
+        object.__setattr__(self, "candidates", candidates)
+        rule, fix = "be in [0, 1)", "the published code has 0.9"
+        momentum = checked_real("momentum", self.momentum, rule, at_least=0, at_most=1 - 2**-53, fix=fix)
+        object.__setattr__(self, "momentum", momentum)
+        gain = checked_real("gain", self.gain, "be a number >= 0", at_least=0, fix="begin at 0")
+        object.__setattr__(self, "gain", gain)
 
     @property
     def threshold(self) -> float:
@@ -77,9 +83,11 @@ class GainTest:
         While off, take it of the scores of the examples trained on, which cost nothing. Ranks may each have their own
         test; for one decision give them the mean of their gains.
         """
-        if not 1.0 - 1e-9 <= float(gain) < float("inf"):
-            raise BadArgument("gain", "be a number >= 1", gain, "pass importance_gain(scores)")
-        return replace(self, gain=self.momentum * self.gain + (1.0 - self.momentum) * float(gain))
+        given = plain_array("gain", gain)
+        if given.ndim or given.dtype.kind not in "iuf" or not 1.0 - 1e-9 <= float(given) < float("inf"):
+            what = gain if not given.ndim else f"an array of shape {given.shape}"
+            raise BadArgument("gain", "be a number >= 1", what, "pass importance_gain(scores)")
+        return replace(self, gain=self.momentum * self.gain + (1.0 - self.momentum) * float(given))
 
 
 def importance_gain(scores: npt.ArrayLike) -> float:

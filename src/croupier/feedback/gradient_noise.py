@@ -81,6 +81,8 @@ class GradientNoise:
         """
         if norms is None:
             return
+        if not isinstance(norms, GradientNorms):
+            raise BadArgument("norms", "be GradientNorms, or None", norms, "pass what measure() returned")
         if self._latest is not None and _facts(norms) != _facts(self._latest):
             raise BadArgument(
                 "norms",
@@ -145,6 +147,8 @@ class GradientNoise:
         BadState
             Of another half-life, or damaged.
         """
+        if not isinstance(state, Mapping):
+            raise BadState("gradient noise", "be a mapping", state, "load what state_dict() returned")
         names = set(self.state_dict())
         if set(state) != names:
             raise BadState("gradient noise", f"have {sorted(names)}", sorted(state), "load what state_dict() returned")
@@ -153,13 +157,19 @@ class GradientNoise:
                 "half_life_samples", f"be {self.half_life_samples:g}, as here", state["half_life_samples"],
                 "make it with the half-life of the saved run",
             )  # fmt: skip
-        arrays = [np.array(state[name], dtype=np.float64) for name in ("sums", "squares", "products")]
-        numbers = np.array([state["weight"], state["weight_squared"]], dtype=np.float64)
+        try:
+            arrays = [np.array(state[name], dtype=np.float64) for name in ("sums", "squares", "products")]
+            numbers = np.array([state["weight"], state["weight_squared"]], dtype=np.float64)
+            latest = None if state["latest"] is None else GradientNorms.from_dict(state["latest"])
+        except (TypeError, ValueError) as error:
+            raise BadState("gradient noise", "hold numbers", str(error), "load an undamaged state") from None
         if [part.shape for part in arrays] != [(4,), (4,), (4, 4)] or not all(
             np.all(np.isfinite(part)) for part in (numbers, *arrays)
         ):
             raise BadState("gradient noise", "hold finite numbers", "other values", "load an undamaged state")
-        self._latest = None if state["latest"] is None else GradientNorms.from_dict(state["latest"])
+        if latest is not None and not np.all(numbers > 0):
+            raise BadState("gradient noise", "have weights above 0", numbers.tolist(), "load an undamaged state")
+        self._latest = latest
         self._weight, self._weight_squared = numbers.tolist()
         self._sums, self._squares, self._products = arrays
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument
+from croupier.core.plain_array import real_numbers
+from croupier.errors import BadArgument, checked_kind, checked_real, keep_plain_numbers
 
 __all__ = ["GradientNorms", "InnerProducts"]
 
@@ -76,26 +77,29 @@ class GradientNorms:
     loss: float | None = None
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         for name in ("groups", "whole", "group_samples", "samples"):
             # Plain numbers, whatever was measured with, so that a log of them is plain too.
-            object.__setattr__(self, name, float(getattr(self, name)))
-        for name in ("groups", "whole"):
-            _check_number(name, getattr(self, name), "leave out a step whose gradients overflowed")
+            fix = "leave out a step whose gradients overflowed"
+            number = checked_real(name, getattr(self, name), "be a finite number >= 0", at_least=0, fix=fix)
+            object.__setattr__(self, name, number)
         if not 0 < self.group_samples < self.samples < math.inf:
             raise BadArgument(
                 "group_samples", f"be above 0 and below samples={self.samples:g}", self.group_samples,
                 "take two groups at least: micro-batches, ranks, or halves of a batch",
             )  # fmt: skip
         if self.inner is not None:
-            inner = InnerProducts(*map(float, self.inner))
-            _check_number("inner.variance", inner.variance, "pass the variance over samples")
-            if not math.isfinite(inner.along):
-                raise BadArgument("inner.along", "be finite", inner.along, "leave out such a step")
+            pair = cast("Any", checked_kind("inner", self.inner, Sequence, fix="write InnerProducts(variance, along)"))
+            if len(pair) != 2:
+                raise BadArgument("inner", "be two numbers", pair, "write InnerProducts(variance, along)")
+            fix, rule = "pass the variance over samples", "be a finite number >= 0"
+            inner = InnerProducts(
+                checked_real("inner.variance", pair[0], rule, at_least=0, fix=fix),
+                checked_real("inner.along", pair[1], "be finite", fix="leave out such a step"),
+            )
             object.__setattr__(self, "inner", inner)
         if self.loss is not None:
-            if not math.isfinite(self.loss):
-                raise BadArgument("loss", "be finite", self.loss, "leave out such a step")
-            object.__setattr__(self, "loss", float(self.loss))
+            object.__setattr__(self, "loss", checked_real("loss", self.loss, "be finite", fix="leave out such a step"))
 
     @classmethod
     def of_groups(
@@ -123,19 +127,30 @@ class GradientNorms:
         The squared norms are averaged with the same weights w (summing to 1). Their expectation is then
         ``|G|**2 + trace * sum(w / b)``, and that of ``whole`` is ``|G|**2 + trace * sum(w**2 / b)``: two equations.
         With the default weights the trace is that of the one-way analysis of variance, the best there is for Gaussian
-        gradients.
+        gradients. Raises BadArgument where ``whole`` is above the mean, as no mean of gradients can be.
         """
-        norms = np.asarray(squared_norms, dtype=np.float64)
+        rule, fix = "be finite numbers", "pass one for each group"
+        norms = real_numbers("squared_norms", squared_norms, rule=rule, fix=fix)
         if norms.ndim != 1 or norms.size < 2:
             raise BadArgument("squared_norms", "be those of two groups at least", norms.shape, "pass a list of them")
-        sizes = np.broadcast_to(np.asarray(samples, dtype=np.float64), norms.shape)
-        shares = sizes if weights is None else np.broadcast_to(np.asarray(weights, dtype=np.float64), norms.shape)
-        for name, values in (("samples", sizes), ("weights", shares)):
-            if not np.all((values > 0) & np.isfinite(values)):
-                raise BadArgument(name, "be above 0", values.tolist(), "leave out groups without samples")
+        given = {"samples": samples, "weights": samples if weights is None else weights}
+        spread: list[npt.NDArray[np.float64]] = []
+        for name, values in given.items():
+            numbers = real_numbers(name, values, rule=rule, fix=fix)
+            if numbers.shape not in ((), norms.shape):
+                raise BadArgument(name, f"be one for each of {norms.size} groups", numbers.shape, fix)
+            if not np.all((numbers > 0) & np.isfinite(numbers)):
+                raise BadArgument(name, "be above 0", numbers.tolist(), "leave out groups without samples")
+            spread.append(np.broadcast_to(numbers, norms.shape))
+        sizes, shares = spread
         shares = shares / shares.sum()
+        mean = float(shares @ norms)
+        whole = checked_real("whole", whole, "be a finite number >= 0", at_least=0, fix="leave out such a step")
+        if whole > 1.1 * mean:  # but for rounding in half precision
+            fix = "pass the squared norm of the groups' mean, weighted as they are"
+            raise BadArgument("whole", f"be at most the mean of squared_norms, {mean:g}", whole, fix)
         group_samples, together = 1 / (shares / sizes).sum(), 1 / (shares**2 / sizes).sum()
-        return cls(float(shares @ norms), whole, float(group_samples), float(together), loss=loss)
+        return cls(mean, whole, float(group_samples), float(together), loss=loss)
 
     @property
     def gradient_squared(self) -> float:
@@ -159,9 +174,8 @@ class GradientNorms:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """What :meth:`to_dict` wrote."""
+        names = {field.name for field in fields(cls)}
+        needed = {"groups", "whole", "group_samples", "samples"}
+        if not isinstance(values, Mapping) or not needed <= set(values) <= names:
+            raise BadArgument("values", f"have the fields {sorted(names)}", values, "pass what to_dict() gave")
         return cls(**values)
-
-
-def _check_number(name: str, value: Any, fix: str) -> None:
-    if not 0 <= value < math.inf:
-        raise BadArgument(name, "be a finite number >= 0", value, fix)

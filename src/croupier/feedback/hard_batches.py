@@ -15,7 +15,7 @@ from croupier.core.policies import Tail
 from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context, Learned, Observation
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction, checked_int
+from croupier.errors import BadArgument, checked_fraction, checked_int, keep_plain_numbers
 from croupier.kernels.mixing import draws
 
 __all__ = ["HardBatches"]
@@ -83,11 +83,17 @@ class HardBatches:
     name: str = "hard_batches"
 
     def __post_init__(self) -> None:
-        checked_int(
+        keep_plain_numbers(self)
+        batch_size = checked_int(
             "batch_size", self.batch_size, at_least=1, at_most=MOST_ROWS_OF_A_BATCH, fix="pass the ids of a mini-batch"
         )
-        checked_fraction("delta", self.delta, fix="pass the part of the mini-batches to train on, like 0.5")
-        checked_int("full_epochs", self.full_epochs, at_least=1, fix="losses must be seen once before any can be high")
+        object.__setattr__(self, "batch_size", batch_size)
+        delta = checked_fraction("delta", self.delta, fix="pass the part of the mini-batches to train on, like 0.5")
+        object.__setattr__(self, "delta", delta)
+        full_epochs = checked_int(
+            "full_epochs", self.full_epochs, at_least=1, fix="losses must be seen once before any can be high"
+        )
+        object.__setattr__(self, "full_epochs", full_epochs)
 
     @property
     def tail(self) -> Tail:

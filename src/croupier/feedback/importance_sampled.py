@@ -17,7 +17,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction
+from croupier.errors import BadArgument, checked_fraction, checked_real, keep_plain_numbers
 from croupier.feedback.score_levels import PARTS, least_uniform_parts, level_weights, score_levels
 
 __all__ = ["ImportanceSampled"]
@@ -92,10 +92,14 @@ class ImportanceSampled:
     name: str = "importance_sampled"
 
     def __post_init__(self) -> None:
-        checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
-        checked_fraction("effective_share", self.effective_share, fix="pass a share like 0.5")
-        if not 0.0 <= float(self.initial_score) <= LARGEST_SCORE:
-            raise BadArgument("initial_score", "be in [0, 2**64]", self.initial_score, "pass a typical first score")
+        keep_plain_numbers(self)
+        uniform_share = checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
+        object.__setattr__(self, "uniform_share", uniform_share)
+        effective_share = checked_fraction("effective_share", self.effective_share, fix="pass a share like 0.5")
+        object.__setattr__(self, "effective_share", effective_share)
+        rule, fix = "be in [0, 2**64]", "pass a typical first score"
+        score = checked_real("initial_score", self.initial_score, rule, at_least=0, at_most=LARGEST_SCORE, fix=fix)
+        object.__setattr__(self, "initial_score", score)
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """As many draws as rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from croupier.errors import BadArgument, checked_positive
+from croupier.errors import BadArgument, checked_positive, keep_plain_numbers
 from croupier.feedback.batch_size_policies import WantedSize
 from croupier.feedback.batch_size_tests import over
 from croupier.feedback.gradient_norms import GradientNorms, InnerProducts
@@ -35,7 +35,8 @@ class InnerProductTest:
     theta: float
 
     def __post_init__(self) -> None:
-        checked_positive("theta", self.theta, fix="pass a number like 0.5")
+        keep_plain_numbers(self)
+        object.__setattr__(self, "theta", checked_positive("theta", self.theta, fix="pass a number like 0.5"))
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """With an interval by first derivatives."""
@@ -65,7 +66,9 @@ class OrthogonalityTest:
     nu: float
 
     def __post_init__(self) -> None:
-        checked_positive("nu", self.nu, fix="pass the tangent of an angle, 1 for 45 degrees")
+        keep_plain_numbers(self)
+        nu = checked_positive("nu", self.nu, fix="pass the tangent of an angle, 1 for 45 degrees")
+        object.__setattr__(self, "nu", nu)
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:
         """With an interval by first derivatives."""
@@ -97,6 +100,7 @@ class AugmentedTest:
     nu: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         self._both()
 
     def wanted(self, estimate: NoiseEstimate, confidence: float) -> WantedSize:

@@ -7,8 +7,9 @@ from os import PathLike
 
 from croupier.core.batches import Batches
 from croupier.core.score_layout import ScoreLayout
-from croupier.core.score_statistics import Statistic
+from croupier.core.score_statistics import KINDS, Statistic
 from croupier.core.stage import Context
+from croupier.errors import BadArgument, checked_flag
 
 __all__ = ["KeepScores"]
 
@@ -60,6 +61,10 @@ class KeepScores:
     layout: ScoreLayout = field(init=False, compare=False, repr=False, metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "half", checked_flag("half", self.half, fix="pass True or False"))
+        if isinstance(self.half, KINDS):
+            fix = "write KeepScores((Mean(), Variance()))"
+            raise BadArgument("statistics", "be one tuple", f"{self.statistics}, {self.half}", fix)
         object.__setattr__(self, "layout", ScoreLayout(self.statistics, self.half))
         object.__setattr__(self, "statistics", self.layout.statistics)
 

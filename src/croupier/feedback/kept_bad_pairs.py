@@ -13,7 +13,7 @@ from croupier.core.key import Key
 from croupier.core.score_statistics import Count, Forgotten, Statistic, checked_statistics
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
 from croupier.feedback.bad_pairs import PairVerdicts, check_deviations, pair_verdicts, with_pair_weights
 
 __all__ = ["KeptBadPairs"]
@@ -64,7 +64,11 @@ class KeptBadPairs:
     name: str = "kept_bad_pairs"
 
     def __post_init__(self) -> None:
-        checked_int("warmup_epochs", self.warmup_epochs, at_least=1, fix="losses must be collected for an epoch first")
+        keep_plain_numbers(self)
+        warmup_epochs = checked_int(
+            "warmup_epochs", self.warmup_epochs, at_least=1, fix="losses must be collected for an epoch first"
+        )
+        object.__setattr__(self, "warmup_epochs", warmup_epochs)
         checked_statistics((self.statistic,))
         if isinstance(self.statistic, (Count, Forgotten)):
             rule = "be Last, Mean, Variance or Ema"

@@ -13,21 +13,22 @@ from croupier.core.batches import Batches, Int64
 from croupier.core.cumulative_weights import from_whole_weights
 from croupier.core.stage import Context, Learned, Observation
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction
+from croupier.errors import BadArgument, checked_fraction, checked_real, keep_plain_numbers
 
 __all__ = ["LossWeighted"]
 
 RESOLUTION = 2**20
 """Weights are integers: one unit of loss is this many."""
 LARGEST_LOSS = 2.0**12
+LARGEST_BITS = 62
 
 
 @dataclass(frozen=True, slots=True)
 class LossWeighted:
     """Draw with replacement, with probability proportional to the last observed loss, mixed with a uniform share.
 
-    Report losses with ``loader.observe(losses)``. What was observed in segment s counts from segment s + 2 on, on
-    every rank and at any prefetch depth.
+    Report losses with ``loader.observe(losses)``; one above 4096 counts as 4096. What was observed in segment s counts
+    from segment s + 2 on, on every rank and at any prefetch depth.
 
     Parameters
     ----------
@@ -63,11 +64,12 @@ class LossWeighted:
     name: str = "loss_weighted"
 
     def __post_init__(self) -> None:
-        checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
-        if not 0.0 <= float(self.initial_loss) <= LARGEST_LOSS:
-            raise BadArgument(
-                "initial_loss", f"be in [0, {LARGEST_LOSS:.0f}]", self.initial_loss, "pass a typical first loss"
-            )
+        keep_plain_numbers(self)
+        uniform_share = checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
+        object.__setattr__(self, "uniform_share", uniform_share)
+        rule, fix = f"be in [0, {LARGEST_LOSS:.0f}]", "pass a typical first loss"
+        loss = checked_real("initial_loss", self.initial_loss, rule, at_least=0, at_most=LARGEST_LOSS, fix=fix)
+        object.__setattr__(self, "initial_loss", loss)
 
     @property
     def initial_score(self) -> float:
@@ -103,4 +105,7 @@ def _whole_weights(losses: npt.NDArray[np.float32], uniform_share: float) -> Int
     if uniform_share >= 1.0 or total == 0:
         return np.ones(losses.size, dtype=np.int64)
     # share = rows * c / (total + rows * c)
-    return weights + max(1, ceil(total * uniform_share / ((1.0 - uniform_share) * losses.size)))
+    constant = max(1, ceil(total * uniform_share / ((1.0 - uniform_share) * losses.size)))
+    excess = (total + constant * losses.size).bit_length() - LARGEST_BITS
+    # A bit more where there are too many, for the constant is rounded up.
+    return weights + constant if excess <= 0 else (weights >> excess + 1) - (-constant >> excess + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from croupier.errors import BadArgument
+from croupier.errors import checked_real
 
 __all__ = ["Interval", "ratio_interval", "student_quantile"]
 
@@ -31,8 +31,8 @@ def student_quantile(confidence: float, freedom: float) -> float:
     >>> round(student_quantile(0.95, 10), 3), round(student_quantile(0.95, 1e9), 3), student_quantile(0.0, 5)
     (2.228, 1.96, 0.0)
     """
-    if not 0 <= confidence < 1:
-        raise BadArgument("confidence", "be in [0, 1)", confidence, "pass 0.95, or 0 for the estimate alone")
+    fix = "pass 0.95, or 0 for the estimate alone"
+    confidence = checked_real("confidence", confidence, "be in [0, 1)", at_least=0, at_most=1 - 2**-53, fix=fix)
     z = NormalDist().inv_cdf(0.5 + confidence / 2)
     terms = (
         z,
@@ -56,7 +56,7 @@ def ratio_interval(
     variances : (float, float, float)
         Of ``above``, the covariance, of ``below``.
     quantile : float
-        Standard errors to either side.
+        Standard errors to either side; with 0 both bounds are the ratio.
 
     Returns the ratio, infinity where ``below`` is 0 or less, and the bounds: those r >= 0 for which
     ``above - r * below`` is less than ``quantile`` of its standard errors away from 0. The upper one is infinity where
@@ -82,6 +82,8 @@ def ratio_interval(
     ratio = above / below_is if below_is > 0 else math.inf
     if above <= 0:
         ratio = 0.0
+    if quantile == 0:
+        return ratio, ratio, ratio
     low = last / (middle + root) if last > 0 and middle + root > 0 else 0.0
     high = (middle + root) / first if first > 0 else math.inf
     return ratio, min(low, ratio), max(high, ratio)

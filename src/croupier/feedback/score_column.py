@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 
@@ -12,10 +11,11 @@ from croupier.core.facts import check_free
 from croupier.core.keeping import Kept
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
+from croupier.core.score_layout import unobserved
 from croupier.core.score_statistics import Statistic, checked_statistics
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_real, keep_plain_numbers
 
 __all__ = ["ScoreColumn"]
 
@@ -29,7 +29,7 @@ class ScoreColumn:
     statistic : Last, Mean, Variance, Count, Ema or Forgotten
     column : str
     unseen : float, optional
-        What stands there for an id that was not observed yet: by default not a number.
+        What stands there for an id that was not observed yet: by default not a number; of ``Count`` 0.
 
     Adds the column, float32, and ``<column>_version``: the segments whose observations it knows of. The ledger counts
     ids dealt before any observation.
@@ -57,11 +57,13 @@ class ScoreColumn:
     name: str = "score_column"
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         checked_statistics((self.statistic,))
         if not isinstance(self.column, str) or not self.column:
             raise BadArgument("column", "be a name", self.column, 'write "difficulty"')
-        if self.unseen is not None and not isfinite(self.unseen):
-            raise BadArgument("unseen", "be finite, or None", self.unseen, "None stands for not a number")
+        if self.unseen is not None:
+            unseen = checked_real("unseen", self.unseen, "be finite, or None", fix="None stands for not a number")
+            object.__setattr__(self, "unseen", unseen)
 
     @property
     def reads(self) -> tuple[Statistic, ...]:
@@ -83,7 +85,7 @@ class ScoreColumn:
         """Add the column."""
         kept: Kept = context.kept
         scores = kept.at(self.statistic, batches.indices)
-        is_unseen = np.isnan(scores)
+        is_unseen = unobserved(self.statistic, scores)
         values = scores if self.unseen is None else np.where(is_unseen, np.float32(self.unseen), scores)
         versions = np.full(scores.size, kept.version, dtype=np.int64)
         columns = dict(zip(self._columns, (values, versions), strict=True))

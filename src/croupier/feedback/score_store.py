@@ -16,7 +16,7 @@ from croupier.core.keeping import Kept
 from croupier.core.plain_array import plain_array
 from croupier.core.score_layout import Float32, ScoreLayout
 from croupier.core.score_statistics import LOSS, Statistic, statistic_of
-from croupier.errors import BadArgument, BadState, checked_int
+from croupier.errors import BadArgument, BadState, checked_flag, checked_int, checked_kind, checked_path
 from croupier.kernels.score_records import are_usable
 
 __all__ = ["ScoreStore"]
@@ -65,13 +65,19 @@ class ScoreStore:
         folder: str | os.PathLike[str] | None = None,
         journalled: bool = True,
     ) -> None:
-        checked_int("rows", rows, at_least=1, fix="pass the number of rows of the table")
+        if folder is not None:
+            folder = checked_path("folder", folder)
+        half = checked_flag("half", half, fix="pass True or False")
+        journalled = checked_flag("journalled", journalled, fix="pass True or False")
+        rows = checked_int("rows", rows, at_least=1, fix="pass the number of rows of the table")
         self.layout = ScoreLayout(statistics, half)
         self._is_journalled = journalled and folder is not None
         if folder is None:
             self._artefact = Artefact.create(rows, 0.0, self.layout.format)
         else:
             self._artefact = Artefact.open(folder, rows, 0.0, self.layout.format)
+            if not journalled:
+                self._artefact.write_unjournalled()
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Self:
@@ -82,12 +88,13 @@ class ScoreStore:
         BadState
             No such folder, of something else, or damaged.
         """
+        folder = checked_path("folder", folder)
         head = RowFormat().journals(Path(folder)).head()
         if head is None:
             raise BadState(f"artefact {folder}", "hold scores", "no head.json", "choose a folder of KeepScores")
         try:
             layout = ScoreLayout(tuple(map(statistic_of, head.kept["statistics"])), head.kept["half"])
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             raise BadState(
                 f"artefact {folder}", "hold scores", "other things", "choose a folder of KeepScores"
             ) from None
@@ -141,6 +148,8 @@ class ScoreStore:
 
     def go_back(self, version: int, checksum: str) -> None:
         """Be again as at an earlier version; refused, before anything is changed, where it is not the one meant."""
+        version = checked_int("version", version, at_least=0, fix="pass what store.version was")
+        checked_kind("checksum", checksum, str, fix="pass what store.version was")
         self._artefact.roll_back(version, checksum)
 
     def flush(self) -> None:

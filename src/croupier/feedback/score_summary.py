@@ -8,6 +8,7 @@ import numpy as np
 
 from croupier.core.keeping import Kept
 from croupier.core.score_statistics import Count, Forgotten, Statistic
+from croupier.errors import BadArgument
 from croupier.feedback.score_store import ScoreStore
 
 __all__ = ["ForgottenSummary", "ScoreSummary", "StatisticSummary", "score_summary"]
@@ -74,6 +75,8 @@ def score_summary(scores: Kept | ScoreStore) -> ScoreSummary:
     Count(signal='loss'): mean 3; least, quartiles, largest 3 3 3 3 3
     Forgotten(signal='correct'): 1 rows forgotten, 1 never learnt, 0 unforgettable
     """
+    if not hasattr(scores, "statistics") and not hasattr(scores, "kept"):
+        raise BadArgument("scores", "be a ScoreStore, or what kept_scores gave", scores, "pass kept_scores(dealer)")
     kept = scores.kept if isinstance(scores, ScoreStore) else scores
     signals = dict.fromkeys(statistic.signal for statistic in kept.statistics)
     counts = {signal: kept.read(Count(signal)).values for signal in signals}

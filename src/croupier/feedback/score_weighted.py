@@ -12,14 +12,16 @@ from croupier.core.batches import Batches
 from croupier.core.cumulative_weights import from_whole_weights
 from croupier.core.keeping import Kept
 from croupier.core.ledger import Ledger
-from croupier.core.score_layout import Float32
+from croupier.core.score_layout import Float32, unobserved
 from croupier.core.score_statistics import Statistic, checked_statistics
 from croupier.core.stage import Context
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction
+from croupier.errors import checked_fraction, checked_real, keep_plain_numbers
 from croupier.feedback.score_levels import PARTS, level_weights, score_levels
 
 __all__ = ["ScoreWeighted"]
+
+LARGEST_SCORE = 2.0**64 * (1 - 2.0**-53)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,13 @@ class ScoreWeighted:
     Parameters
     ----------
     statistic : Last, Mean, Variance, Count, Ema or Forgotten
-        What is below 0 counts as 0; infinite (never right) as the largest finite one.
+        What is below 0 counts as 0; infinite (never right) as the largest finite one, or as ``unseen`` where that is
+        larger.
     uniform_share : float in (0, 1]
         At least this part of the draws is uniform, so no importance weight exceeds its inverse.
     unseen : float, optional
-        What a row counts as before it was observed. By default as the largest there is, so that these come first.
+        What a row counts as before it was observed, a ``Count`` of 0 too. By default as the largest there is, so that
+        these come first.
 
     Adds columns ``probability``, ``importance_weight`` (1 / (rows x probability): multiply the loss by it and its mean
     is unbiased, whatever the lag) and ``score_version``. The ledger counts ids drawn before any observation.
@@ -64,10 +68,14 @@ class ScoreWeighted:
     name: str = "score_weighted"
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         checked_statistics((self.statistic,))
-        checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
-        if self.unseen is not None and not 0.0 <= float(self.unseen) < 2.0**64:
-            raise BadArgument("unseen", "be in [0, 2**64)", self.unseen, "pass a typical score, or None")
+        uniform_share = checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
+        object.__setattr__(self, "uniform_share", uniform_share)
+        if self.unseen is not None:
+            rule, fix = "be in [0, 2**64)", "pass a typical score, or None"
+            unseen = checked_real("unseen", self.unseen, rule, at_least=0, at_most=LARGEST_SCORE, fix=fix)
+            object.__setattr__(self, "unseen", unseen)
 
     @property
     def reads(self) -> tuple[Statistic, ...]:
@@ -82,7 +90,7 @@ class ScoreWeighted:
         """Positions to ids."""
         kept: Kept = context.kept
         scores = kept.read(self.statistic).values
-        is_unseen = np.isnan(scores)
+        is_unseen = unobserved(self.statistic, scores)
         found = score_levels(self._finite(scores, is_unseen))
         sums = from_whole_weights(level_weights(found, ceil(Fraction(self.uniform_share) * PARTS))[found.levels])
         dealt = sums.draw(batches, context.epoch_key)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.cost import Cost
+from croupier.core.plain_array import real_numbers
 from croupier.errors import BadArgument, checked_positive
 from croupier.feedback.not_negative import not_negative
 
@@ -56,7 +57,12 @@ class CostFit:
 
     def seconds(self, tokens: npt.ArrayLike, squares: npt.ArrayLike) -> Float64:
         """Predicted times of batches with these tokens and sums of squared lengths."""
-        return self.fixed + self.per_token * np.asarray(tokens, float) + self.per_square * np.asarray(squares, float)
+        rule, fix = "be numbers", "pass one for each batch"
+        linear = real_numbers("tokens", tokens, rule=rule, fix=fix)
+        quadratic = real_numbers("squares", squares, rule=rule, fix=fix)
+        if linear.shape != quadratic.shape and linear.ndim and quadratic.ndim:
+            raise BadArgument("squares", f"have the shape of tokens, {linear.shape}", quadratic.shape, fix)
+        return self.fixed + self.per_token * linear + self.per_square * quadratic
 
     def __str__(self) -> str:
         names = ("seconds a batch", "a token", "a squared length")
@@ -98,7 +104,9 @@ class StepTimes:
 
         The first steps are compiled and warm up; leave them out.
         """
-        checked_positive("seconds", seconds, fix="measure with time.perf_counter after torch.cuda.synchronize()")
+        seconds = checked_positive(
+            "seconds", seconds, fix="measure with time.perf_counter after torch.cuda.synchronize()"
+        )
         given = np.asarray(lengths)
         values = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
         if (

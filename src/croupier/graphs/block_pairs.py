@@ -50,7 +50,10 @@ class BlockPairs:
     parts: int
 
     def __post_init__(self) -> None:
-        checked_int("parts", self.parts, at_least=1, at_most=MOST_PARTS, fix="pass a small multiple of the workers")
+        parts = checked_int(
+            "parts", self.parts, at_least=1, at_most=MOST_PARTS, fix="pass a small multiple of the workers"
+        )
+        object.__setattr__(self, "parts", parts)
         arrays = {name: whole(name, getattr(self, name)) for name in ("heads", "tails", "offsets")}
         for name, values in arrays.items():
             object.__setattr__(self, name, values)
@@ -103,8 +106,9 @@ class BlockPairs:
 
     def block(self, head: int, tail: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
         """The heads and the tails of a block: parts of the arrays, not copies."""
-        for name, part in (("head", head), ("tail", tail)):
-            checked_int(name, part, at_least=0, at_most=self.parts - 1, fix="pass a block of a BlockSchedule")
+        fix = "pass a block of a BlockSchedule"
+        head = checked_int("head", head, at_least=0, at_most=self.parts - 1, fix=fix)
+        tail = checked_int("tail", tail, at_least=0, at_most=self.parts - 1, fix=fix)
         here = slice(*self.offsets[head * self.parts + tail :][:2])
         return self.heads[here], self.tails[here]
 

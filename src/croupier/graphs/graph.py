@@ -196,7 +196,7 @@ class Graph:
 
     def neighbours(self, node: int) -> npt.NDArray[Any]:
         """Where the edges of a node lead, ascending."""
-        checked_int("node", node, at_least=0, at_most=self.nodes - 1, fix="pass a node of the graph")
+        node = checked_int("node", node, at_least=0, at_most=self.nodes - 1, fix="pass a node of the graph")
         return self.targets[self.offsets[node] : self.offsets[node + 1]]
 
 

@@ -38,7 +38,8 @@ class Partition:
     parts: int
 
     def __post_init__(self) -> None:
-        checked_int("parts", self.parts, at_least=1, at_most=2**20, fix="pass a small multiple of the workers")
+        parts = checked_int("parts", self.parts, at_least=1, at_most=2**20, fix="pass a small multiple of the workers")
+        object.__setattr__(self, "parts", parts)
         part_of = whole("part_of", self.part_of)
         if part_of.size and (part_of.min() < 0 or part_of.max() >= self.parts):
             raise BadArgument(
@@ -64,7 +65,7 @@ class Partition:
         Source: the partition of Zhu et al., "GraphVite" (WWW 2019).
         """
         values = _weights(weights)
-        checked_int("parts", parts, at_least=1, at_most=values.size, fix="pass at most one part a node")
+        parts = checked_int("parts", parts, at_least=1, at_most=values.size, fix="pass at most one part a node")
         place = np.arange(values.size) % (2 * parts)
         part_of = np.empty(values.size, np.int32)
         part_of[np.argsort(-values, kind="stable")] = np.minimum(place, 2 * parts - 1 - place)
@@ -81,7 +82,7 @@ class Partition:
 
     def members(self, part: int) -> Int64:
         """The nodes of a part, ascending."""
-        checked_int("part", part, at_least=0, at_most=self.parts - 1, fix="pass one of the parts")
+        part = checked_int("part", part, at_least=0, at_most=self.parts - 1, fix="pass one of the parts")
         return np.flatnonzero(self.part_of == part)
 
 

@@ -13,7 +13,7 @@ from croupier.core.facts import check_free
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int, checked_positive
+from croupier.errors import BadArgument, BadTable, checked_int, checked_positive, keep_plain_numbers
 from croupier.graphs.graph import Graph
 from croupier.kernels.alias import SLOT_UNITS
 from croupier.kernels.second_order_walks import walk_second_order
@@ -71,9 +71,11 @@ class RandomWalks:
     name: str = "random_walks"
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         if not isinstance(self.graph, Graph):
             raise BadArgument("graph", "be a Graph", self.graph, "write Graph.from_edges(sources, targets)")
-        checked_int("steps", self.steps, at_least=1, at_most=2**24, fix="pass the edges of a walk")
+        steps = checked_int("steps", self.steps, at_least=1, at_most=2**24, fix="pass the edges of a walk")
+        object.__setattr__(self, "steps", steps)
         for name in ("return_parameter", "in_out_parameter"):
             value = checked_positive(name, getattr(self, name), fix="pass 1.0 for walks of first order")
             if not 1 / LARGEST_PARAMETER <= value <= LARGEST_PARAMETER:

@@ -63,7 +63,10 @@ class WalkPairs:
     name: str = "walk_pairs"
 
     def __post_init__(self) -> None:
-        checked_int("window", self.window, at_least=1, at_most=2**16, fix="pass the most steps between two nodes")
+        window = checked_int(
+            "window", self.window, at_least=1, at_most=2**16, fix="pass the most steps between two nodes"
+        )
+        object.__setattr__(self, "window", window)
         if not isinstance(self.walk, str):
             raise BadArgument("walk", "be a column's name", self.walk, 'pass "walk", as RandomWalks adds it')
 

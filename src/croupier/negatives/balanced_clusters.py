@@ -14,7 +14,7 @@ from croupier.core.key import Key, checked_key
 from croupier.core.plain_array import plain_array
 from croupier.core.progress import with_progress
 from croupier.core.saved_arrays import SavedArrays
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, BadState, checked_int
 from croupier.kernels.mixing import draws_below
 from croupier.negatives.numbering import whole_ids
 
@@ -67,7 +67,7 @@ class Clusters:
     def with_rows(self, rows: int) -> Clusters:
         """With every further row of a table that has grown to so many a cluster of its own."""
         known = self.members.size
-        checked_int("rows", rows, at_least=known, fix="make clusters of fewer rows anew")
+        rows = checked_int("rows", rows, at_least=known, fix="make clusters of fewer rows anew")
         if rows == known:
             return self
         further = np.arange(known, rows, dtype=np.int64)
@@ -85,6 +85,9 @@ class Clusters:
     @classmethod
     def of_saved(cls, saved: SavedArrays) -> Self:
         """What a folder that was read holds."""
+        if set(saved.arrays) != {"members", "offsets"}:
+            what = ", ".join(saved.arrays) or "none"
+            raise BadState(f"folder {saved.folder}", "hold members and offsets", what, "restore it")
         return cls(np.asarray(saved.arrays["members"]), np.asarray(saved.arrays["offsets"]))
 
 
@@ -116,8 +119,10 @@ def balanced_clusters(embeddings: Floats, cluster_size: int, *, key: Key, rounds
     >>> bool(of_row[0] == of_row[2] != of_row[1] == of_row[3])
     True
     """
-    checked_int("cluster_size", cluster_size, at_least=1, fix="pass the number of rows that belong together")
-    checked_int("rounds", rounds, at_least=1, fix="pass 8, say")
+    cluster_size = checked_int(
+        "cluster_size", cluster_size, at_least=1, fix="pass the number of rows that belong together"
+    )
+    rounds = checked_int("rounds", rounds, at_least=1, fix="pass 8, say")
     checked_key(key)
     points = plain_array("embeddings", embeddings)
     if points.ndim != 2 or points.dtype.kind != "f" or 0 in points.shape:

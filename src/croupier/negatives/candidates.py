@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.plain_array import plain_array
-from croupier.errors import BadArgument, BadTable, checked_int, checked_positive
+from croupier.errors import BadArgument, BadTable, checked_int, checked_positive, keep_plain_numbers
 from croupier.kernels.elementary import power
 
 __all__ = ["Before", "Candidates", "SameGroup"]
@@ -86,7 +86,9 @@ class Candidates:
     same_group: SameGroup | None = None
 
     def __post_init__(self) -> None:
-        checked_int("items", self.items, at_least=1, at_most=2**40, fix="pass the number of candidate items")
+        keep_plain_numbers(self)
+        items = checked_int("items", self.items, at_least=1, at_most=2**40, fix="pass the number of candidate items")
+        object.__setattr__(self, "items", items)
         if self.weights is not None:
             weights = _numbers("weights", self.weights)
             if not bool(np.all(weights >= 0)) or not bool(np.any(weights > 0)):

@@ -13,7 +13,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, BadTable, checked_int, keep_plain_numbers
 from croupier.kernels.mixing import draws
 from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.negative_sampler import Drawn, NegativeSampler
@@ -59,8 +59,13 @@ class CorruptedTriples:
     name: str = "corrupted_triples"
 
     def __post_init__(self) -> None:
-        checked_int("per_example", self.per_example, at_least=1, fix="pass the number of negatives an example")
-        checked_int("entities", self.entities, at_least=1, at_most=2**31, fix="pass the number of entities")
+        keep_plain_numbers(self)
+        per_example = checked_int(
+            "per_example", self.per_example, at_least=1, fix="pass the number of negatives an example"
+        )
+        object.__setattr__(self, "per_example", per_example)
+        entities = checked_int("entities", self.entities, at_least=1, at_most=2**31, fix="pass the number of entities")
+        object.__setattr__(self, "entities", entities)
         if not isinstance(self.columns, tuple) or len(self.columns) != 3:
             raise BadArgument(
                 "columns", "name head, relation and tail", self.columns, 'pass ("head", "relation", "tail")'

@@ -16,6 +16,7 @@ __all__ = [
     "Lengths",
     "check_unit_length",
     "checked_embeddings",
+    "fix_of",
     "pair_scores",
     "rows_as_float32",
     "slack_of",
@@ -52,7 +53,9 @@ def checked_embeddings(argument: str, vectors: npt.NDArray[Any]) -> Lengths:
     if not is_array or vectors.ndim != 2 or kind not in (np.float32, np.float16):
         kind_of = type(vectors).__name__
         what = f"{kind_of} of dtype {kind}, shape {vectors.shape}" if is_array else f"a {kind_of}"
-        raise BadArgument(argument, "be a 2-D float32 or float16 array, or one mapped from a file", what, "convert it")
+        raise BadArgument(
+            argument, "be a 2-D float32 or float16 array, or one mapped from a file", what, fix_of(vectors)
+        )
     if 0 in vectors.shape:
         raise BadArgument(argument, "have at least one row and one number a row", f"shape {vectors.shape}", "fill it")
     least, most, shortest, longest = np.inf, -1.0, 0, 0
@@ -70,6 +73,11 @@ def checked_embeddings(argument: str, vectors: npt.NDArray[Any]) -> Lengths:
         if lengths[high] > most:
             most, longest = float(lengths[high]), begin + high
     return Lengths(least, most, shortest, longest)
+
+
+def fix_of(vectors: object) -> str:
+    """How to make an array of what is none."""
+    return "write .detach().cpu().numpy()" if hasattr(vectors, "detach") else "convert it"
 
 
 def check_unit_length(argument: str, lengths: Lengths) -> None:

@@ -54,7 +54,8 @@ class ExactSearch:
     max_bytes: int = 2**28
 
     def __post_init__(self) -> None:
-        checked_int("max_bytes", self.max_bytes, at_least=2**20, fix="pass 2**28 for 256 MB, the default")
+        max_bytes = checked_int("max_bytes", self.max_bytes, at_least=2**20, fix="pass 2**28 for 256 MB, the default")
+        object.__setattr__(self, "max_bytes", max_bytes)
 
     def over(self, corpus: npt.NDArray[Any]) -> _Over:
         """Ready to search these items."""

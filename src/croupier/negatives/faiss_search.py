@@ -101,7 +101,7 @@ class _Over:
         """The best items of each query; -1 and -inf where fewer are found."""
         check_same_width(queries, self._corpus)
         checked_embeddings("queries", queries)
-        checked_int("count", count, at_least=1, fix="pass how many items to find")
+        count = checked_int("count", count, at_least=1, fix="pass how many items to find")
         best = Nearest(np.full((len(queries), count), -1), np.full((len(queries), count), -np.inf, np.float32))
         at_once = self.queries_at_once(count)
         for begin in range(0, len(queries), at_once):

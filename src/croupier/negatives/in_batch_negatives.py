@@ -54,7 +54,10 @@ class InBatchNegatives:
     name: str = "in_batch_negatives"
 
     def __post_init__(self) -> None:
-        checked_int("per_example", self.per_example, at_least=1, fix="pass the number of negatives an example")
+        per_example = checked_int(
+            "per_example", self.per_example, at_least=1, fix="pass the number of negatives an example"
+        )
+        object.__setattr__(self, "per_example", per_example)
         if not isinstance(self.pairs, Pairs):
             raise BadArgument("pairs", "be Pairs", self.pairs, 'pass Pairs("user", "item")')
 

@@ -13,7 +13,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable
+from croupier.errors import BadArgument, BadTable, keep_plain_numbers
 from croupier.negatives.appending import Negatives, append_negatives, check_negatives_free
 from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.pairs import Pairs
@@ -64,6 +64,7 @@ class ListedNegatives:
     name: str = "listed_negatives"
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         check_picking(self.per_example, self.pick, self.pairs)
         if not isinstance(self.column, str):
             raise BadArgument("column", "be a column's name", self.column, 'pass "bm25", say')

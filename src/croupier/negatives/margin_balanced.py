@@ -60,7 +60,7 @@ class MarginBalanced:
     name: str = "margin_balanced"
 
     def __post_init__(self) -> None:
-        checked_int("bins", self.bins, at_least=1, fix="pass 10, say")
+        object.__setattr__(self, "bins", checked_int("bins", self.bins, at_least=1, fix="pass 10, say"))
         offsets, margins = plain_array("offsets", self.offsets), plain_array("margins", self.margins)
         if margins.size and margins.dtype.kind not in "iuf":
             raise BadArgument("margins", "be numbers", f"dtype {margins.dtype}", "mend the teacher's scores")

@@ -13,7 +13,7 @@ from croupier.core.batches import Int64
 from croupier.core.ledger import Ledger
 from croupier.core.plain_array import plain_array
 from croupier.core.saved_arrays import SavedArrays
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, BadState, checked_int
 from croupier.negatives.numbering import whole_ids
 
 __all__ = ["KIND", "Mined"]
@@ -116,11 +116,14 @@ class Mined:
     @classmethod
     def of_saved(cls, saved: SavedArrays) -> Mined:
         """What a folder that was read holds."""
-        ledger = Ledger()
-        for stage, event, ids in saved.facts["ledger"]:
-            ledger += Ledger.of(str(stage), str(event), int(ids))
-        arrays = {name: saved.arrays[name] for name in DTYPES}
-        return cls(**arrays, item_count=int(saved.facts["item_count"]), ledger=ledger)
+        try:
+            entries = [(str(stage), str(event), int(ids)) for stage, event, ids in saved.facts["ledger"]]
+            arrays, count = {name: saved.arrays[name] for name in DTYPES}, saved.facts["item_count"]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise BadState(f"folder {saved.folder}", f"hold {KIND}", what, "restore it") from None
+        ledger = sum((Ledger.of(*entry) for entry in entries), Ledger())
+        return cls(**arrays, item_count=count, ledger=ledger)
 
 
 def _converted(name: str, values: npt.ArrayLike) -> npt.NDArray[Any]:

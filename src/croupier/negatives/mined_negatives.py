@@ -14,7 +14,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.saved_arrays import SavedArrays
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, keep_plain_numbers
 from croupier.negatives.appending import Negatives, append_negatives, check_negatives_free
 from croupier.negatives.mined import KIND, Mined
 from croupier.negatives.pairs import Pairs
@@ -47,6 +47,11 @@ class MinedNegatives:
     0 for what the run began with, 1 for the first version adopted. The log probability is that of one draw from the
     query's list, 0 for ``Pick.TOP``. A row whose list is too short gets item -1 at weight 0, counted in the ledger.
 
+    Raises
+    ------
+    BadArgument
+        More negatives an example than the longest list has.
+
     Guarantees: resumes in the middle of a refresh interval; folder and checksum of each version are in the state, and
     a folder that changed is refused.
 
@@ -69,9 +74,14 @@ class MinedNegatives:
     name: str = "mined_negatives"
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         check_picking(self.per_example, self.pick, self.pairs)
         if self.mined is not None and not isinstance(self.mined, Mined):
             raise BadArgument("mined", "be Mined", self.mined, "pass what mine() or Mined.load() returned")
+        width = self.per_example if self.mined is None else self.mined.items.shape[1]
+        if self.per_example > width:
+            fix = f"mine more, MiningRules(per_query={self.per_example}), or take fewer"
+            raise BadArgument("per_example", f"be at most {width}, the length of the lists", self.per_example, fix)
 
     @property
     def refreshed_per_epoch(self) -> bool:

@@ -14,7 +14,14 @@ from croupier.core.ledger import Ledger
 from croupier.core.plain_array import plain_array
 from croupier.core.progress import with_progress
 from croupier.errors import BadArgument
-from croupier.negatives.embeddings import Float32, check_unit_length, checked_embeddings, pair_scores, rows_as_float32
+from croupier.negatives.embeddings import (
+    Float32,
+    check_unit_length,
+    checked_embeddings,
+    fix_of,
+    pair_scores,
+    rows_as_float32,
+)
 from croupier.negatives.exact_search import ExactSearch
 from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.mined import Mined
@@ -50,7 +57,7 @@ class Queries:
         object.__setattr__(self, "ids", ids)
         if not isinstance(self.embeddings, np.ndarray) or self.embeddings.ndim != 2:
             what = type(self.embeddings).__name__
-            raise BadArgument("embeddings", "be a 2-D array, or one mapped from a file", what, "convert them")
+            raise BadArgument("embeddings", "be a 2-D array, or one mapped from a file", what, fix_of(self.embeddings))
         if len(self.embeddings) != ids.size:
             what = f"{len(self.embeddings)} rows for {ids.size} ids"
             raise BadArgument("embeddings", "have a row for each id", what, "pass both in the same order")

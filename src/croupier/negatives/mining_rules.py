@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.key import Key
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_flag, checked_int, keep_plain_numbers
 from croupier.kernels.mixing import GOLDEN, draws, mix64
 
 __all__ = ["Hardest", "MiningRules", "RandomOfWindow", "RankWindow", "ScoreLimits"]
@@ -40,10 +40,15 @@ class RankWindow:
     range_max: int | None = None
 
     def __post_init__(self) -> None:
-        checked_int("range_min", self.range_min, at_least=0, fix="pass 0 to begin with the hardest")
+        keep_plain_numbers(self)
+        range_min = checked_int("range_min", self.range_min, at_least=0, fix="pass 0 to begin with the hardest")
+        object.__setattr__(self, "range_min", range_min)
         if self.range_max is not None:
             least = self.range_min + 1
-            checked_int("range_max", self.range_max, at_least=least, fix="it is the rank after the last one")
+            range_max = checked_int(
+                "range_max", self.range_max, at_least=least, fix="it is the rank after the last one"
+            )
+            object.__setattr__(self, "range_max", range_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class ScoreLimits:
     relative_margin: float | None = None
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         for argument in ("max_score", "min_score", "absolute_margin", "relative_margin"):
             value = getattr(self, argument)
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -119,7 +125,8 @@ class RandomOfWindow:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        checked_int("seed", self.seed, at_least=0, fix="pass 0, say")
+        keep_plain_numbers(self)
+        object.__setattr__(self, "seed", checked_int("seed", self.seed, at_least=0, fix="pass 0, say"))
 
     def chosen(self, in_window: Bools, query_ids: Int64, items: Int64, count: int) -> Bools:
         """Those of the candidates ``in_window`` that are taken."""
@@ -162,7 +169,10 @@ class MiningRules:
     cosine: bool = True
 
     def __post_init__(self) -> None:
-        checked_int("per_query", self.per_query, at_least=1, fix="pass the number of negatives a query")
+        keep_plain_numbers(self)
+        object.__setattr__(self, "cosine", checked_flag("cosine", self.cosine, fix="pass True or False"))
+        per_query = checked_int("per_query", self.per_query, at_least=1, fix="pass the number of negatives a query")
+        object.__setattr__(self, "per_query", per_query)
         kinds = {"window": RankWindow, "limits": ScoreLimits, "choice": (Hardest, RandomOfWindow), "cosine": bool}
         for argument, kind in kinds.items():
             value = getattr(self, argument)

@@ -74,7 +74,7 @@ class NegativeSampler:
         if items.size and int(items.max()) >= self.candidates.items:
             raise BadArgument(
                 "known", f"have items below the {self.candidates.items} candidates", int(items.max()),
-                "raise items: they are numbered from 0",
+                "raise candidates, the number of items: RandomNegatives(4, candidates=1682, ...), say",
             )  # fmt: skip
         self._places = self._sorted_places(items)
         self._weights = self._weights_in_order()
@@ -116,7 +116,7 @@ class NegativeSampler:
         BadArgument
             Queries that are no ids; facts that are missing, or not one a query.
         """
-        checked_int("per_query", per_query, at_least=1, fix="pass the number of negatives a query")
+        per_query = checked_int("per_query", per_query, at_least=1, fix="pass the number of negatives a query")
         start = checked_int("first", first, at_least=0, fix="pass how many draws of this key came before")
         lists = self.known.queries.numbers(whole_ids("queries", queries, at_least=None))
         begin, free, log_free = None, self._free, self._log_free

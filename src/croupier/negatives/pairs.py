@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable
+from croupier.errors import BadArgument, BadTable, checked_kind
 from croupier.negatives.known_positives import KnownPositives
 
 __all__ = ["Pairs"]
@@ -52,6 +52,7 @@ class Pairs:
         BadTable
             A column that does not hold whole numbers >= 0; strings, where more is known by numbers.
         """
+        checked_kind("table", table, Table, fix="write Table(**columns)")
         if self.known is not None and self.query not in table and self.item not in table:
             return self.known
         for name in (self.query, self.item):

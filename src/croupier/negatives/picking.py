@@ -33,7 +33,7 @@ class Pick(Enum):
 
 def check_picking(per_example: int, pick: Pick, pairs: Pairs) -> None:
     """Refuse arguments that stages which pick from lists share."""
-    checked_int("per_example", per_example, at_least=1, fix="pass the number of negatives an example")
+    per_example = checked_int("per_example", per_example, at_least=1, fix="pass the number of negatives an example")
     if not isinstance(pick, Pick):
         raise BadArgument("pick", "be a Pick", pick, "pass Pick.TOP, Pick.AT_RANDOM or Pick.IN_TURN")
     if not isinstance(pairs, Pairs):

@@ -15,7 +15,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, BadTable, checked_int, keep_plain_numbers
 from croupier.negatives.appending import Negatives, append_negatives, check_negatives_free
 from croupier.negatives.candidates import Candidates
 from croupier.negatives.negative_sampler import NegativeSampler
@@ -74,7 +74,11 @@ class RandomNegatives:
     name: str = "random_negatives"
 
     def __post_init__(self) -> None:
-        checked_int("per_example", self.per_example, at_least=1, fix="pass the number of negatives an example")
+        keep_plain_numbers(self)
+        per_example = checked_int(
+            "per_example", self.per_example, at_least=1, fix="pass the number of negatives an example"
+        )
+        object.__setattr__(self, "per_example", per_example)
         if not isinstance(self.candidates, Candidates):
             Candidates(self.candidates)
         if not isinstance(self.pairs, Pairs):

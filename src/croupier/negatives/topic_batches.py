@@ -64,7 +64,10 @@ class TopicBatches:
     def __post_init__(self) -> None:
         size = checked_int("batch_size", self.batch_size, at_least=1, fix="pass the number of ids in a batch")
         object.__setattr__(self, "batch_size", size)
-        checked_int("topics_per_batch", self.topics_per_batch, at_least=1, fix="pass 1 for batches of one topic")
+        topics_per_batch = checked_int(
+            "topics_per_batch", self.topics_per_batch, at_least=1, fix="pass 1 for batches of one topic"
+        )
+        object.__setattr__(self, "topics_per_batch", topics_per_batch)
         if self.batch_size % self.topics_per_batch:
             raise BadArgument(
                 "topics_per_batch", f"divide batch_size={self.batch_size}", self.topics_per_batch, "choose a divisor"

@@ -12,7 +12,7 @@ from croupier.core.key import Key
 from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_fraction, checked_int
+from croupier.errors import BadArgument, BadTable, checked_flag, checked_fraction, checked_int
 
 __all__ = ["Curriculum", "Pacing"]
 
@@ -49,11 +49,19 @@ class Pacing:
     root: bool = True
 
     def __post_init__(self) -> None:
-        checked_int("warmup_samples", self.warmup_samples, at_least=1, fix="pass the samples until all rows are dealt")
-        checked_fraction("start_fraction", self.start_fraction, fix="pass the share of rows to begin with, like 0.1")
+        warmup_samples = checked_int(
+            "warmup_samples", self.warmup_samples, at_least=1, fix="pass the samples until all rows are dealt"
+        )
+        object.__setattr__(self, "warmup_samples", warmup_samples)
+        start_fraction = checked_fraction(
+            "start_fraction", self.start_fraction, fix="pass the share of rows to begin with, like 0.1"
+        )
+        object.__setattr__(self, "start_fraction", start_fraction)
+        object.__setattr__(self, "root", checked_flag("root", self.root, fix="pass False to grow linearly"))
 
     def __call__(self, samples: int) -> float:
         """The fraction after so many samples."""
+        samples = checked_int("samples", samples, at_least=0, fix="pass the samples dealt so far")
         done = min(1.0, samples / self.warmup_samples)
         if self.root:
             return sqrt(self.start_fraction**2 + done * (1.0 - self.start_fraction**2))
@@ -98,6 +106,8 @@ class Curriculum:
     def __post_init__(self) -> None:
         if not isinstance(self.pacing, Pacing):
             raise BadArgument("pacing", "be a Pacing", self.pacing, "write Pacing(warmup_samples=100_000)")
+        hardest_first = checked_flag("hardest_first", self.hardest_first, fix="pass True to begin at the other end")
+        object.__setattr__(self, "hardest_first", hardest_first)
 
     @property
     def prepared_per_epoch(self) -> bool:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.ledger import Ledger
+from croupier.core.plain_array import plain_array, whole_numbers
 from croupier.core.stage import Context
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
@@ -48,7 +49,8 @@ class Evaluation:
     name: str = "evaluation"
 
     def __post_init__(self) -> None:
-        checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass batch_size * world_size")
+        multiple_of = checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass batch_size * world_size")
+        object.__setattr__(self, "multiple_of", multiple_of)
 
     @property
     def may_repeat(self) -> bool:
@@ -96,17 +98,21 @@ def in_table_order(
     BadArgument
         An id is missing or comes twice without being padding: the metric would be wrong.
     """
-    dealt, values = np.asarray(ids), np.asarray(results)
-    flags = np.zeros(dealt.shape, dtype=bool) if is_padding is None else np.asarray(is_padding, dtype=bool)
-    if dealt.ndim != 1 or values.shape[:1] != dealt.shape or flags.shape != dealt.shape:
+    dealt = whole_numbers("ids", ids, fix="pass the ids of the deals")
+    values = plain_array("results", results)
+    flags = np.zeros(dealt.shape, np.bool_) if is_padding is None else plain_array("is_padding", is_padding)
+    if flags.size and flags.dtype != np.bool_:
+        raise BadArgument("is_padding", "be True or False for each id", is_padding, "pass the deals' columns")
+    flags = flags.astype(np.bool_)
+    if values.shape[:1] != dealt.shape or flags.shape != dealt.shape:
         shapes = f"shapes {dealt.shape}, {values.shape} and {flags.shape}"
         raise BadArgument("ids, results and is_padding", "have one entry for each id dealt", shapes, "gather all three")
     dealt, values = dealt[~flags], values[~flags]
     order = np.argsort(dealt, kind="stable")
-    expected = np.arange(dealt.size if rows is None else rows)
-    common = min(dealt.size, expected.size)
-    wrong = np.flatnonzero(dealt[order][:common] != expected[:common])
-    if wrong.size or dealt.size != expected.size:
+    wanted = dealt.size if rows is None else checked_int("rows", rows, at_least=0, fix="pass len(dataset)")
+    common = min(dealt.size, wanted)
+    wrong = np.flatnonzero(dealt[order][:common] != np.arange(common))
+    if wrong.size or dealt.size != wanted:
         first = int(wrong[0]) if wrong.size else common
         raise BadArgument(
             "ids", f"hold every row once (row {first} is missing or repeated)", dealt,

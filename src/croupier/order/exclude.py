@@ -20,11 +20,14 @@ from croupier.core.inner_order import (
     prepares_per_epoch,
 )
 from croupier.core.key import Key
+from croupier.core.plain_array import whole_numbers
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument
 
 __all__ = ["Exclude"]
+
+MOST_ROWS = 2**31
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +59,12 @@ class Exclude:
 
     def __post_init__(self) -> None:
         check_inner_order("order", self.order)
-        given = self.rows
-        rows = np.arange(given.start, given.stop, given.step) if isinstance(given, range) else np.asarray(given)
-        is_whole = rows.ndim == 1 and (rows.dtype.kind in "iu" or not rows.size)
-        rows = rows.astype(np.int64) if is_whole else rows  # an unsigned number beyond int64 turns negative
-        if not is_whole or (rows.size and int(rows.min()) < 0):
-            raise BadArgument(
-                "rows", "be a range, or row numbers from 0", self.rows, "for a mask write np.flatnonzero(mask)"
-            )
-        rows = np.unique(rows)
+        given, rule, fix = self.rows, "be a range, or row numbers from 0", "for a mask write np.flatnonzero(mask)"
+        if isinstance(given, range) and len(given) > MOST_ROWS:
+            raise BadArgument("rows", f"be at most {MOST_ROWS:,}", given, "name the rows to keep: Subset(order, range)")
+        rows = np.unique(whole_numbers("rows", given, rule=rule, fix=fix))
+        if rows.size and int(rows[0]) < 0:
+            raise BadArgument("rows", rule, given, fix)
         rows.setflags(write=False)
         object.__setattr__(self, "rows", rows)
 

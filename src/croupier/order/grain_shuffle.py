@@ -9,7 +9,7 @@ import numpy as np
 from croupier.core.batches import Batches, Int64
 from croupier.core.stage import Context
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, BadTable, checked_int, keep_plain_numbers
 from croupier.kernels.simon_shuffle import MAX_SIZE, index_shuffle, index_unshuffle
 
 __all__ = ["GrainShuffle"]
@@ -55,9 +55,11 @@ class GrainShuffle:
     name: str = "grain_shuffle"
 
     def __post_init__(self) -> None:
-        checked_int(
+        keep_plain_numbers(self)
+        seed = checked_int(
             "seed", self.seed, at_least=0, at_most=_SEEDS - 1, fix="pass the seed that grain's shuffle was given"
         )
+        object.__setattr__(self, "seed", seed)
         rounds = checked_int("rounds", self.rounds, at_least=4, at_most=1024, fix="pass 4, as MapDataset.shuffle does")
         if rounds % 2:
             raise BadArgument("rounds", "be even", rounds, "pass 4, as MapDataset.shuffle does")

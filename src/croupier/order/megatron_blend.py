@@ -72,7 +72,10 @@ class MegatronBlend:
     def __post_init__(self) -> None:
         if not isinstance(self.sources, str):
             raise BadArgument("sources", "be a column", self.sources, "pass 'dataset', say")
-        checked_int("epoch_samples", self.epoch_samples, at_least=1, fix="pass the samples of the blend")
+        epoch_samples = checked_int(
+            "epoch_samples", self.epoch_samples, at_least=1, fix="pass the samples of the blend"
+        )
+        object.__setattr__(self, "epoch_samples", epoch_samples)
         if self.weights is not None:
             object.__setattr__(self, "weights", _checked_weights(self.weights))
 

@@ -96,7 +96,8 @@ class Mixture:
         if self.shares is None:
             raise BadArgument("shares", "be given", None, "pass {'en': 0.7, 'de': 0.3}, or Temperature(3.0)")
         if not isinstance(self.epoch_end, EpochEnd):
-            checked_int("epoch_end", self.epoch_end, at_least=1, fix="pass samples, or one of EpochEnd")
+            epoch_end = checked_int("epoch_end", self.epoch_end, at_least=1, fix="pass samples, or one of EpochEnd")
+            object.__setattr__(self, "epoch_end", epoch_end)
         elif not self._is_endless and (
             isinstance(self.shares, ShareSchedule) or isinstance(self.target, ShareSchedule)
         ):

@@ -13,7 +13,7 @@ from croupier.core.policies import Tail, Whole
 from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, BadTable, checked_int, checked_kind
 from croupier.order.sources import ColumnSources
 
 __all__ = ["PerClass"]
@@ -71,8 +71,11 @@ class PerClass:
     name: str = "per_class"
 
     def __post_init__(self) -> None:
-        checked_int("classes", self.classes, at_least=1, fix="pass the classes of a batch")
-        checked_int("samples", self.samples, at_least=1, fix="pass the samples of each class in a batch")
+        checked_kind("tail", self.tail, Tail, fix="pass one of Tail, say Tail.SHORT")
+        classes = checked_int("classes", self.classes, at_least=1, fix="pass the classes of a batch")
+        object.__setattr__(self, "classes", classes)
+        samples = checked_int("samples", self.samples, at_least=1, fix="pass the samples of each class in a batch")
+        object.__setattr__(self, "samples", samples)
         checked_int("classes x samples", self.batch_size, at_least=1, at_most=2**24, fix="make smaller batches")
         if self.tail not in (Tail.CARRY, Tail.DROP):
             raise BadArgument(

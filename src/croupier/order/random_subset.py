@@ -10,7 +10,7 @@ from croupier.core.batches import Batches, Int64
 from croupier.core.shuffling import invert_shuffle, shuffled
 from croupier.core.stage import Context
 from croupier.core.table import Table
-from croupier.errors import checked_fraction
+from croupier.errors import checked_flag, checked_fraction
 
 __all__ = ["RandomSubset"]
 
@@ -48,7 +48,11 @@ class RandomSubset:
     name: str = "random_subset"
 
     def __post_init__(self) -> None:
-        checked_fraction("fraction", self.fraction, fix="pass the share of the rows to use in an epoch, like 0.1")
+        object.__setattr__(self, "replacement", checked_flag("replacement", self.replacement, fix="pass True or False"))
+        fraction = checked_fraction(
+            "fraction", self.fraction, fix="pass the share of the rows to use in an epoch, like 0.1"
+        )
+        object.__setattr__(self, "fraction", fraction)
 
     @property
     def may_repeat(self) -> bool:

@@ -47,7 +47,8 @@ class Repeat:
     name: str = "repeat"
 
     def __post_init__(self) -> None:
-        checked_int("times", self.times, at_least=1, fix="pass the number of passes in an epoch")
+        times = checked_int("times", self.times, at_least=1, fix="pass the number of passes in an epoch")
+        object.__setattr__(self, "times", times)
         check_inner_order("order", self.order)
 
     @property

@@ -45,7 +45,10 @@ class ShardShuffle:
     name: str = "shard_shuffle"
 
     def __post_init__(self) -> None:
-        checked_int("window_shards", self.window_shards, at_least=1, fix="pass the number of shards to mix")
+        window_shards = checked_int(
+            "window_shards", self.window_shards, at_least=1, fix="pass the number of shards to mix"
+        )
+        object.__setattr__(self, "window_shards", window_shards)
 
     @property
     def prepared_per_epoch(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
 from croupier.order.shares import Shares, Temperature, checked_shares
 
 __all__ = ["Anneal", "Cooldown", "ShareSchedule", "Stages"]
@@ -85,7 +85,11 @@ class Cooldown:
     low: float = 1.0
 
     def __post_init__(self) -> None:
-        checked_int("switch_samples", self.switch_samples, at_least=1, fix="pass half of the run's samples, say")
+        keep_plain_numbers(self)
+        switch_samples = checked_int(
+            "switch_samples", self.switch_samples, at_least=1, fix="pass half of the run's samples, say"
+        )
+        object.__setattr__(self, "switch_samples", switch_samples)
         if not Temperature(self.high).temperature >= Temperature(self.low).temperature:
             raise BadArgument("high", f"be at least low={self.low}", self.high, "swap them")
 
@@ -120,14 +124,22 @@ class Anneal:
     steps: int = 32
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         for temperature in (self.first, self.last):
             Temperature(temperature)  # refuses what is none
-        checked_int("steps", self.steps, at_least=1, at_most=10_000, fix="pass the number of values on the way")
-        checked_int("start_samples", self.start_samples, at_least=0, fix="pass the samples before the first change")
-        checked_int(
-            "stop_samples", self.stop_samples, at_least=self.start_samples + self.steps,
+        steps = checked_int("steps", self.steps, at_least=1, at_most=10_000, fix="pass the number of values on the way")
+        object.__setattr__(self, "steps", steps)
+        start_samples = checked_int(
+            "start_samples", self.start_samples, at_least=0, fix="pass the samples before the first change"
+        )
+        object.__setattr__(self, "start_samples", start_samples)
+        stop_samples = checked_int(
+            "stop_samples",
+            self.stop_samples,
+            at_least=self.start_samples + self.steps,
             fix=f"it comes after start_samples={self.start_samples}, with a sample for each step",
-        )  # fmt: skip
+        )
+        object.__setattr__(self, "stop_samples", stop_samples)  # fmt: skip
 
     def stages(self) -> Sequence[tuple[int, Shares]]:
         """One stage a step."""

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.errors import BadArgument, checked_int, checked_positive
+from croupier.errors import BadArgument, checked_int, checked_positive, keep_plain_numbers
 from croupier.kernels.elementary import exponential, natural_log, power
 
 __all__ = ["EffectiveNumber", "Given", "Proportional", "Shares", "Temperature", "UniMax", "Uniform", "whole_parts"]
@@ -101,7 +101,8 @@ class Temperature:
     temperature: float
 
     def __post_init__(self) -> None:
-        checked_positive("temperature", self.temperature, fix="pass 1.0 for proportional shares")
+        temperature = checked_positive("temperature", self.temperature, fix="pass 1.0 for proportional shares")
+        object.__setattr__(self, "temperature", temperature)
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
         """Sizes to a power, the largest 1; what would vanish stays above 0, to be refused as too small a share."""
@@ -133,8 +134,10 @@ class UniMax:
     budget: int
 
     def __post_init__(self) -> None:
-        checked_positive("max_passes", self.max_passes, fix="pass 4.0, say")
-        checked_int("budget", self.budget, at_least=1, fix="pass the samples (or tokens) of the whole run")
+        keep_plain_numbers(self)
+        object.__setattr__(self, "max_passes", checked_positive("max_passes", self.max_passes, fix="pass 4.0, say"))
+        budget = checked_int("budget", self.budget, at_least=1, fix="pass the samples (or tokens) of the whole run")
+        object.__setattr__(self, "budget", budget)
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
         """Budgets, from the smallest source to the largest."""
@@ -168,6 +171,7 @@ class EffectiveNumber:
     beta: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         if self.beta != 0 and checked_positive("beta", self.beta, fix="pass 0.999, say") >= 1:
             raise BadArgument("beta", "be in [0, 1)", self.beta, "pass 0.999, say")
 

@@ -20,6 +20,7 @@ from croupier.core.inner_order import (
     prepares_per_epoch,
 )
 from croupier.core.key import Key
+from croupier.core.plain_array import whole_numbers
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument
@@ -115,11 +116,10 @@ def _checked_rows(given: Any) -> range | Int64:
                 "rows", "be a range of step 1 from 0 or more, not empty", given, "write range(start, stop)"
             )
         return given
-    rows = np.asarray(given)
-    is_whole = rows.ndim == 1 and rows.size > 0 and rows.dtype.kind in "iu"
-    rows = rows.astype(np.int64) if is_whole else rows  # an unsigned number beyond int64 turns negative
-    if not is_whole or int(rows.min()) < 0:
-        raise BadArgument("rows", "be a range, or row numbers from 0", given, "for a mask write np.flatnonzero(mask)")
+    rule, fix = "be a range, or row numbers from 0", "for a mask write np.flatnonzero(mask)"
+    rows = whole_numbers("rows", given, rule=rule, fix=fix).copy()
+    if not rows.size or int(rows.min()) < 0:
+        raise BadArgument("rows", rule, given, fix)
     values, counts = np.unique(rows, return_counts=True)
     if values.size != rows.size:
         twice = f"row {values[np.argmax(counts)]} {counts.max()} times"

@@ -58,9 +58,10 @@ class SystematicWeighted:
 
     def __post_init__(self) -> None:
         if self.epoch_samples is not None:
-            checked_int(
+            epoch_samples = checked_int(
                 "epoch_samples", self.epoch_samples, at_least=1, at_most=MOST_DRAWS, fix="pass None for one draw a row"
             )
+            object.__setattr__(self, "epoch_samples", epoch_samples)
 
     @property
     def prepared_per_epoch(self) -> bool:

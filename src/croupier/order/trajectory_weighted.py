@@ -12,7 +12,7 @@ from croupier.core.cumulative_weights import CumulativeWeights, cumulative_weigh
 from croupier.core.key import Key
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadTable, checked_positive
+from croupier.errors import BadTable, checked_flag, checked_kind, checked_positive, keep_plain_numbers
 from croupier.kernels.elementary import exponential
 
 __all__ = ["TrajectoryWeighted"]
@@ -67,7 +67,12 @@ class TrajectoryWeighted:
     name: str = "trajectory_weighted"
 
     def __post_init__(self) -> None:
-        checked_positive("temperature", self.temperature, fix="the paper uses 0.1")
+        keep_plain_numbers(self)
+        object.__setattr__(
+            self, "per_trajectory", checked_flag("per_trajectory", self.per_trajectory, fix="pass True or False")
+        )
+        temperature = checked_positive("temperature", self.temperature, fix="the paper uses 0.1")
+        object.__setattr__(self, "temperature", temperature)
 
     @property
     def prepared_per_epoch(self) -> bool:
@@ -89,6 +94,7 @@ class TrajectoryWeighted:
 
     def transition_weights(self, table: Table) -> Float64:
         """The weight of each transition, the largest 1 (or 1 over its length), shape (rows,)."""
+        checked_kind("table", table, Table, fix="write Table(**columns)")
         counts = table.counts(self.trajectory)
         codes = table.column(self.trajectory).astype(np.int64)
         rewards = weight_column(table, self.reward).astype(np.float64)

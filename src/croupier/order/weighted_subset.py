@@ -14,7 +14,7 @@ from croupier.core.key import Key
 from croupier.core.shuffling import invert_shuffle, shuffled
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadTable, checked_int
+from croupier.errors import BadArgument, BadTable, checked_int, keep_plain_numbers
 from croupier.kernels.elementary import exponential
 from croupier.kernels.races import arrival_times
 
@@ -59,7 +59,11 @@ class WeightedSubset:
     name: str = "weighted_subset"
 
     def __post_init__(self) -> None:
-        checked_int("epoch_samples", self.epoch_samples, at_least=1, fix="pass the number of rows of an epoch")
+        keep_plain_numbers(self)
+        epoch_samples = checked_int(
+            "epoch_samples", self.epoch_samples, at_least=1, fix="pass the number of rows of an epoch"
+        )
+        object.__setattr__(self, "epoch_samples", epoch_samples)
 
     @property
     def prepared_per_epoch(self) -> bool:

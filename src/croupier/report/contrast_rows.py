@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_real, keep_plain_numbers
 from croupier.negatives.pairs import Pairs
 from croupier.run.deal import Deal
 
@@ -57,13 +57,14 @@ class AuditScope:
     margin: float = 0.0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         if not isinstance(self.contrast, Contrast):
             raise BadArgument("contrast", "be a Contrast", self.contrast, "pass Contrast.IN_BATCH, say")
         for name, value in (("items", self.items), ("rows", self.rows)):
             if value is not None:
                 checked_int(name, value, at_least=1, at_most=LARGEST_ID, fix="pass how many there are")
-        if isinstance(self.margin, (bool, str)) or not np.isfinite(self.margin):
-            raise BadArgument("margin", "be a finite number", self.margin, "pass a difference of scores, like 0.05")
+        fix = "pass a difference of scores, like 0.05"
+        object.__setattr__(self, "margin", checked_real("margin", self.margin, "be a finite number", fix=fix))
 
 
 @dataclass(frozen=True, slots=True)

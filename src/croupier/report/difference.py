@@ -87,7 +87,7 @@ def diff(first: Dealer, second: Dealer, *, epoch: int = 0) -> Difference:
     for name, dealer in (("first", first), ("second", second)):
         if not isinstance(dealer, Dealer):
             raise BadArgument(name, "be a Dealer", dealer, "in torch, pass loader.batch_sampler.dealer")
-    checked_int("epoch", epoch, at_least=0, fix="pass the number of the epoch")
+    epoch = checked_int("epoch", epoch, at_least=0, fix="pass the number of the epoch")
     one, two = first.program, second.program
     order_ids = _agreement(_order(one, epoch), _order(two, epoch))
     (ids_one, ends_one), (ids_two, ends_two) = _dealt(one, epoch), _dealt(two, epoch)

@@ -54,7 +54,9 @@ class Preview:
     steps: int
     micro_batches_per_step: float
     examples_per_step: tuple[int, float, int]
-    """Least, mean and most over the steps, all ranks together; so too the next two."""
+    """Least, mean and most over the steps, all ranks together; so too the tokens."""
+    asked_examples: int | None
+    """What the batch size asks for in a step, where the plan cuts by one."""
     tokens_per_step: tuple[int, float, int] | None
     tokens_per_rank: tuple[int, float, int] | None
     padding: float | None
@@ -94,6 +96,7 @@ class Preview:
             ("steps", f"{self.steps:,}{sample}"),
             ("micro-batches a step", _unless(self.micro_batches_per_step, 1.0, "{:.2f}")),
             (f"examples a {of_all}", _spread(self.examples_per_step)),
+            ("... asked for", self._asked()),
             (f"tokens a {of_all}", _spread(self.tokens_per_step)),
             ("tokens a rank and micro-batch, padded", _spread(self.tokens_per_rank)),
             ("padding", _percent(self.padding)),
@@ -117,6 +120,11 @@ class Preview:
             *((f"ledger: {entry.stage}", f"{entry.ids:,} ids {entry.event}") for entry in self.ledger),
         ]
         return [(name, value) for name, value in rows if value is not None]
+
+    def _asked(self) -> str | None:
+        # Said where conflicts, or a table that is too small, leave less than half of it.
+        asked = self.asked_examples
+        return None if asked is None or self.examples_per_step[1] >= asked / 2 else f"{asked:,}"
 
     def __str__(self) -> str:
         rows = self.rows()

@@ -95,6 +95,7 @@ def preview(
         steps=total,
         micro_batches_per_step=counts.step.size / len(steps) / world_size,
         examples_per_step=_least_mean_most(counts.per_step(counts.examples)),
+        asked_examples=None if budget_stage else _asked_examples(program, world_size),
         tokens_per_step=_least_mean_most(counts.per_step(counts.tokens)) if has_lengths else None,
         tokens_per_rank=_least_mean_most(counts.padded) if has_lengths else None,
         padding=1.0 - float(counts.tokens.sum() / max(1, counts.padded.sum())) if has_lengths else None,
@@ -117,6 +118,12 @@ def preview(
         prepare_bytes=_bytes_of(program.context(cursor.epoch).prepared),
         ids_per_second=dealt.size / seconds,
     )
+
+
+def _asked_examples(program: Program, world_size: int) -> int | None:
+    sizes: list[int | None] = [getattr(stage, "batch_size", None) for _, stage in program.plan.leaves()]
+    size = next((size for size in reversed(sizes) if size is not None), None)
+    return None if size is None else size * program.split.batches_per_step(world_size)
 
 
 def _sampled(program: Program, cursor: Cursor, world_size: int) -> Iterator[Step]:

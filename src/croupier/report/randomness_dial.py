@@ -16,7 +16,7 @@ from croupier.core.progress import with_progress
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind
 from croupier.order.shuffle import Shuffle
 from croupier.report.dial_plot import draw_dial
 from croupier.report.preview import preview
@@ -157,8 +157,9 @@ def randomness_dial(
     >>> dial.most_random(max_padding=0.05).name
     'sorted windows of 256'
     """
-    checked_int("max_tokens", max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
-    checked_int("sample_rows", sample_rows, at_least=2, fix="pass the rows to measure")
+    checked_kind("table", table, Table, fix="write Table(length=lengths)")
+    max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
+    sample_rows = checked_int("sample_rows", sample_rows, at_least=2, fix="pass the rows to measure")
     step = -(-table.size // sample_rows)
     sample = Table(None, **{length: table.column(length)[::step]})
     budget = TokenBudget(max_tokens, too_long=TooLong.ALONE, length=length)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from croupier.errors import BadArgument, checked_path
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -38,4 +40,8 @@ def draw_schedule(samples: npt.NDArray[np.int64], curves: Mapping[str, Curves], 
         panel.grid(visible=True, linewidth=0.3)
     panels[0].legend(fontsize=8)
     panels[-1].set(xlabel="samples")
-    figure.savefig(path)
+    path = checked_path("path", path)
+    try:
+        figure.savefig(path)
+    except ValueError as error:
+        raise BadArgument("path", "end in a format that Matplotlib writes", path, str(error)) from None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_kind
 from croupier.report.schedule_plot import draw_schedule
 from croupier.schedules.training_plan import TrainingPlan
 
@@ -52,7 +52,8 @@ class ScheduleComparison:
     def rate_parts_at(self) -> int | None:
         """Samples before the first step of another learning rate, beyond rounding to float32; None without one."""
         off = np.abs(self.learning_rate - self.planned_learning_rate)
-        return _first(self.samples, off > 1e-6 * np.maximum(np.abs(self.planned_learning_rate), 1e-30))
+        # Not being near, rather than being off: what is no number is neither.
+        return _first(self.samples, ~(off <= 1e-6 * np.maximum(np.abs(self.planned_learning_rate), 1e-30)))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -116,6 +117,7 @@ def compare_schedule(plan: TrainingPlan, taken: Sequence[TakenStep]) -> Schedule
     batch size: not as planned from sample 4 on, 2 for 4
     learning rate: as planned
     """
+    checked_kind("taken", taken, Sequence, fix="pass a list of TakenStep")
     if not isinstance(plan, TrainingPlan):
         raise BadArgument("plan", "be a TrainingPlan", plan, "write TrainingPlan(ramp, learning_rate)")
     if not len(taken) or not all(isinstance(step, tuple) and len(step) == 3 for step in taken):
@@ -131,7 +133,8 @@ def compare_schedule(plan: TrainingPlan, taken: Sequence[TakenStep]) -> Schedule
         np.array([step[1] for step in taken], dtype=np.int64),
         np.asarray(ramp.size_at(samples), dtype=np.int64),
         np.array([step[2] for step in taken], dtype=np.float64),
-        np.asarray(plan(samples), dtype=np.float64),
+        # One by one, as in the run: a schedule of the user's own need not take arrays.
+        np.array([float(plan(at)) for at in samples.tolist()]),
     )
 
 
@@ -140,7 +143,7 @@ def _first(samples: npt.NDArray[np.int64], is_off: npt.NDArray[np.bool_]) -> int
 
 
 def _ratio(taken: npt.NDArray[np.float64], planned: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How many times one is the other, whichever is larger; 1 where both are 0."""
+    """How many times one is the other, whichever is larger; 1 where both are 0, infinite where one is no number."""
     low, high = np.minimum(taken, planned), np.maximum(taken, planned)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(high == low, 1.0, high / low)
+        return np.where(high == low, 1.0, np.where(np.isnan(high), np.inf, high / low))

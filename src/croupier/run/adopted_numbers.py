@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, cast
 
-from croupier.errors import BadState, FeedbackTooLate
+from croupier.errors import LARGEST, BadState, FeedbackTooLate
 from croupier.run.adoption import Adoption
 
 __all__ = ["AdoptedNumbers"]
@@ -47,21 +47,30 @@ class AdoptedNumbers:
         before = tuple(version for version in self.versions if version[0] < adoption.segment)
         return AdoptedNumbers((*before, (adoption.segment, numbers)))
 
-    def to_list(self) -> list[list[int]]:
-        """As numbers, for a state."""
-        return [[begin, *numbers] for begin, numbers in self.versions]
+    def to_list(self, segment: int) -> list[list[int]]:
+        """As numbers, for the state of a run that stands in this segment: what holds there, and what comes later.
+
+        What held before is forgotten, and what holds now takes its place.
+        """
+        held = sum(begin <= segment for begin, _ in self.versions)
+        kept = [[begin, *numbers] for begin, numbers in self.versions[max(0, held - 1) :]]
+        if held > 1:
+            kept[0][0] = 0
+        return kept
 
     @classmethod
-    def from_list(cls, saved: Any, field: str, least: Numbers) -> AdoptedNumbers:
-        """As read from a state, where each version has so many numbers, and none smaller than these."""
+    def from_list(cls, saved: Any, field: str, least: Numbers, *, most: int = LARGEST) -> AdoptedNumbers:
+        """As read from a state, where each version has so many numbers, none smaller than these and none above."""
         rule = f"be lists of a segment, ascending, and {len(least)} numbers from {', '.join(map(str, least))} on"
-        entries: list[Any] = cast("list[Any]", saved) if isinstance(saved, list) else [saved]
+        entries: list[Any] = list(cast("list[Any]", saved)) if isinstance(saved, (list, tuple)) else [saved]
         versions: list[tuple[int, Numbers]] = []
         for entry in entries:
-            numbers = cast("list[Any]", entry) if isinstance(entry, list) else list[Any]()
+            numbers = cast("list[Any]", entry) if isinstance(entry, (list, tuple)) else list[Any]()
             if len(numbers) != 1 + len(least) or any(
                 type(number) is not int or number < bound for number, bound in zip(numbers, (0, *least), strict=True)
             ):
+                raise BadState(field, rule, cast(Any, entry), "load an undamaged state")
+            if max(numbers[1:]) > most or numbers[0] > LARGEST:
                 raise BadState(field, rule, cast(Any, entry), "load an undamaged state")
             versions.append((numbers[0], tuple(numbers[1:])))
         if any(late[0] <= early[0] for early, late in pairwise(versions)):

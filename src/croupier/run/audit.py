@@ -13,13 +13,14 @@ import numpy.typing as npt
 from croupier.core.batches import Int64
 from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
+from croupier.core.plain_array import whole_numbers
 from croupier.core.policies import FewIds, Tail
 from croupier.core.progress import with_progress
-from croupier.errors import BadArgument, NoInverse
+from croupier.errors import BadArgument, NoInverse, checked_kind
 from croupier.run.program import Program
 from croupier.run.walk import walk
 
-__all__ = ["Skip", "checked_ids", "dealt_before", "pass_over", "place_of"]
+__all__ = ["Skip", "checked_ids", "dealt_before", "pass_over", "place_of", "with_skip"]
 
 Place = tuple[int, int, int]
 """Epoch, segment, and ids of the segment's flat order before it."""
@@ -45,6 +46,13 @@ def place_of(cursor: Cursor) -> Place:
     return cursor.epoch, cursor.segment, cursor.consumed
 
 
+def with_skip(skips: tuple[Skip, ...], skip: Skip) -> tuple[Skip, ...]:
+    """With a further stretch; one that begins where the last ended makes it longer."""
+    if skips and skips[-1].stop == skip.start:
+        return (*skips[:-1], Skip(skips[-1].start, skip.stop))
+    return (*skips, skip)
+
+
 def pass_over(program: Program, cursor: Cursor, world_size: int, steps: int) -> tuple[Cursor, Ledger]:
     """Where a run stands after so many steps that it does not deal, and the entry for their ids."""
     if program.memory.learns:
@@ -65,11 +73,11 @@ def pass_over(program: Program, cursor: Cursor, world_size: int, steps: int) -> 
 
 def checked_ids(ids: npt.ArrayLike, rows: int) -> Int64:
     """Row numbers as int64, or a refusal."""
-    given = np.asarray(ids)
-    is_whole = given.ndim == 1 and (given.dtype.kind in "iu" or not given.size)
-    if not is_whole or (given.size and not 0 <= given.min() <= given.max() < rows):
-        raise BadArgument("ids", f"be a list of rows of the table, 0 to {rows - 1}", ids, "pass row numbers")
-    return given.astype(np.int64)
+    rule, fix = f"be a list of rows of the table, 0 to {rows - 1}", "pass row numbers"
+    given = whole_numbers("ids", ids, rule=rule, fix=fix)
+    if given.size and not 0 <= given.min() <= given.max() < rows:
+        raise BadArgument("ids", rule, ids, fix)
+    return given
 
 
 def dealt_before(
@@ -80,6 +88,7 @@ def dealt_before(
     An order with an inverse says in which segments to look, and only these are planned. For any other order all
     segments up to the cursor are planned again; where weights were learned on the way that cannot be done.
     """
+    checked_kind("cursor", cursor, Cursor, fix="pass dealer.cursor")
     if program.memory.learns and place_of(cursor) > (0, 0, 0):
         raise BadArgument(
             "plan", "not learn, for what was dealt to be computed", "one that learns", "keep the ids of your deals"

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.chain import Chain, chain
+from croupier.core.plain_array import real_numbers
 from croupier.core.score_statistics import LOSS
 from croupier.core.split import Split
 from croupier.core.stage import Stage
@@ -21,10 +22,10 @@ __all__ = ["checked_run", "checked_signals", "checked_skip"]
 
 def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, split: Any) -> tuple[Chain, Split]:
     """The plan as a chain and the split, ``Lockstep()`` by default; or the error that names the argument."""
-    checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
+    world_size = checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
     last = int(world_size) - 1
-    checked_int("rank", rank, at_least=0, at_most=last, fix=f"ranks of a world of {world_size} are 0 to {last}")
-    checked_int("seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank")
+    rank = checked_int("rank", rank, at_least=0, at_most=last, fix=f"ranks of a world of {world_size} are 0 to {last}")
+    seed = checked_int("seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank")
     if not isinstance(plan, Stage) or isinstance(plan, type):
         raise BadArgument("plan", "be a stage", plan, "write chain(Shuffle(), FixedSize(32))")
     if not isinstance(table, Table):
@@ -37,7 +38,7 @@ def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, sp
 
 def checked_skip(steps: Any, *, is_dealing: bool) -> None:
     """Refuse what is no number of steps to pass over, and to pass over any in the middle of a pass."""
-    checked_int("steps", steps, at_least=1, fix="pass the number of steps to leave out")
+    steps = checked_int("steps", steps, at_least=1, fix="pass the number of steps to leave out")
     if is_dealing:
         raise BadArgument(
             "skip_steps", "be called between passes", "a pass under way", "load_state_dict(state_dict()) ends it"
@@ -58,9 +59,15 @@ def checked_signals(signal: Any, ids: int) -> dict[str, npt.NDArray[np.float32]]
 
 
 def _checked_signal(signal: npt.ArrayLike, ids: int) -> npt.NDArray[np.float32]:
-    values = np.array(np.ma.getdata(signal), dtype=np.float32)
+    rule = f"have one number for each of {ids} ids"
+    given: Any = signal
+    if np.ma.isMaskedArray(signal):
+        given = cast("Any", np.ma).getdata(signal)
+    given = real_numbers("signal", given, rule=rule, fix="pass losses")
+    with np.errstate(over="ignore"):  # what is too large for float32 is refused below
+        values = given.astype(np.float32)
     if values.shape != (ids,):
-        raise BadArgument("signal", f"have one number for each of {ids} ids", values.shape, "pass losses")
+        raise BadArgument("signal", rule, values.shape, "pass losses")
     mask: Any = cast("Any", np.ma).getmask(signal)
     is_masked = np.broadcast_to(np.asarray(mask, dtype=np.bool_), (ids,))
     bad = values[~(np.isfinite(values) | is_masked)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
+from croupier.errors import checked_kind
 from croupier.run.deal import Deal
 from croupier.run.walk import Step
 
@@ -18,6 +19,7 @@ def choice_key(seed: int, deal: Deal) -> Key:
 
     Ranks and micro-batches have streams of their own.
     """
+    checked_kind("deal", deal, Deal, fix="pass loader.deal")
     return Key(seed).child("choice", deal.epoch, deal.segment, int(deal.places[0]))
 
 

@@ -17,7 +17,7 @@ from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import checked_int
 from croupier.run.adoption import Adoption
-from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of
+from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of, with_skip
 from croupier.run.checking import checked_run, checked_skip
 from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_epoch
@@ -210,13 +210,12 @@ class Dealer:
         """Go on where the state was taken, on this number of ranks.
 
         ``accept`` names settings of the plan or the table that may differ from those it was saved with, as the refusal
-        names them: ``["plan.stages[0].shares"]``. Within the epoch, exactly once then holds only for what the change
-        leaves as it was, as a schedule does that differs in its future alone.
+        names them: ``["plan.stages[0].shares"]``. Exactly once then holds within the epoch for what the change leaves.
 
         Raises
         ------
         BadState
-            The state is damaged, of a newer version, or of another plan, table, seed or split.
+            The state is damaged, newer, or of another plan, table, seed or split: the run then stays as it was.
         """
         program, cursor, ledger, skipped = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=accept
@@ -249,7 +248,7 @@ class Dealer:
         """
         checked_skip(steps, is_dealing=self._is_dealing)
         after, lost = pass_over(self.program, self._standing, self.world_size, steps)
-        self._skipped = (*self._skipped, Skip(place_of(self._standing), place_of(after)))
+        self._skipped = with_skip(self._skipped, Skip(place_of(self._standing), place_of(after)))
         self._ledger += lost
         self._stand_at(after)
 

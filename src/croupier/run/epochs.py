@@ -17,6 +17,8 @@ __all__ = ["DEFAULT_SEGMENT_IDS", "Epochs"]
 
 DEFAULT_SEGMENT_IDS = 2**18
 REMEMBERED_EPOCHS = 16
+MOST_EPOCHS = 2**20
+"""Sizes may differ from epoch to epoch, so that each has to be asked for before the next begins."""
 
 
 @runtime_checkable
@@ -65,6 +67,9 @@ class Epochs:
 
     def ids_before(self, epoch: int) -> int:
         """Positions of all epochs before this one."""
+        if epoch > MOST_EPOCHS + 1:
+            fix = "put Repeat(order, k) into the plan: an epoch is then k times as long"
+            raise BadArgument("epoch", f"be at most {MOST_EPOCHS}", epoch, fix)
         while len(self._ids_before) <= epoch:
             self._ids_before.append(self._ids_before[-1] + self.size(len(self._ids_before) - 1))
         return self._ids_before[epoch]

@@ -138,7 +138,15 @@ class LearnedScores:
                 "pass artefact= as in that run",
             )
         if folder is not None:
-            version, checksum = int(saved["version"]), str(saved["checksum"])
+            version, checksum = saved["version"], saved["checksum"]
+            if (
+                type(version) is not int
+                or version < 0
+                or not isinstance(checksum, str)
+                or not (version or not checksum)
+            ):
+                rule = "be a version of a file and its checksum"
+                raise BadState("learned scores", rule, (version, checksum), "load an undamaged state")
             if version == 0 and not Artefact.version_in(folder):
                 return Found(Artefact.create(rows, self._initial, self._format), (version, checksum))
             return Found(Artefact.read(folder, rows, version, checksum, self._format), (version, checksum))
@@ -148,13 +156,19 @@ class LearnedScores:
             column: Rows = np.asarray(saved if name is None else saved["columns"][name])
             if column.shape != (rows,) or column.dtype.kind not in "iuf" or not np.all(np.isfinite(column)):
                 raise BadState("learned scores", f"be {rows} finite numbers", column.shape, "use the table of that run")
-            values[name or ...] = column
+            place = values if name is None else values[name]
+            with np.errstate(over="ignore", invalid="ignore"):
+                place[:] = column.astype(place.dtype)
+            if not np.array_equal(place, column):
+                raise BadState(
+                    "learned scores", f"be numbers that {place.dtype} holds", name, "load an undamaged state"
+                )
         return Found(Artefact(values, row_format=self._format), None)
 
     def go_on_with(self, found: Found) -> None:
         """Take over what was found in a state."""
         self.artefact, self._loaded = found.artefact, found.in_file
-        self._undo.clear()
+        self._undo = []
 
 
 def _is_in_file(saved: Any) -> bool:

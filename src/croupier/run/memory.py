@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,6 +191,13 @@ class Memory:
             "reports": {**reports, "signals": signals} if signals else reports,
         }
 
+    def aside(self) -> Memory:
+        """One that knows the same and may load a state while this one stays as it is."""
+        other = copy(self)
+        other._scores = [copy(scores) for scores in self._scores]
+        other._reports = dict(self._reports)
+        return other
+
     def load(self, state: Any, *, keep_reports: bool) -> None:
         """Take over a state; one rank alone keeps its reports, or they would count once for each."""
         try:
@@ -207,8 +215,11 @@ class Memory:
         reports = {name: np.asarray(state["reports"][name]) for name in REPORT_FIELDS}
         others = {str(name): np.asarray(values) for name, values in state["reports"].get("signals", {}).items()}
         sizes = {values.shape for values in (*reports.values(), *others.values())}
-        if version < 0 or len(sizes) != 1 or any(reports[name].dtype.kind not in "iu" for name in REPORT_FIELDS[:3]):
+        are_whole = all(reports[name].dtype.kind in "iu" for name in REPORT_FIELDS[:3])
+        if not 0 <= version < 2**62 or len(sizes) != 1 or reports["ids"].ndim != 1 or not are_whole:
             raise BadState("learned reports", "be aligned columns of a version >= 0", sizes, "load an undamaged state")
+        if any(int(reports[name].min(initial=0)) < 0 for name in ("ordinals", "places")):
+            raise BadState("learned reports", "be of segments and places from 0 on", "less", "load an undamaged state")
         ids = reports["ids"]
         if ids.size and not 0 <= ids.min() <= ids.max() < self._scores[0].artefact.values.size:
             raise BadState("learned reports", "be of rows of the table", f"ids up to {ids.max()}", "use its own table")
@@ -231,7 +242,9 @@ class Memory:
 
     def take_in_all(self) -> None:
         """Apply all that was observed, also what no plan could know yet: the run is over. Collective, as advance is."""
-        everyones = [report for rank in self.gather([r for mine in self._reports.values() for r in mine]) for report in rank]
+        everyones = [
+            report for rank in self.gather([r for mine in self._reports.values() for r in mine]) for report in rank
+        ]
         for known in sorted({report.ordinal for report in everyones if report.ordinal >= self.version}):
             self._apply(known, [report for report in everyones if report.ordinal == known])
             self.version = known + 1

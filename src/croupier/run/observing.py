@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy.typing as npt
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_kind
 from croupier.run.checking import checked_signals
 from croupier.run.deal import Deal
 from croupier.run.memory import Report
@@ -24,6 +24,7 @@ def observe(
             "observe", "be used where ranks can exchange what they observe", f"{ranks_alone} ranks alone",
             "initialise torch.distributed before the BatchSampler, or call connect(gather, agree)",
         )  # fmt: skip
+    checked_kind("deal", deal, Deal, fix="pass what the dealer or loader.deal gave")
     signals = checked_signals(signal, len(deal))
     if not deal.is_padding:
         ordinal = program.epochs.ordinal(deal.epoch, deal.segment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from os import PathLike
@@ -90,6 +91,13 @@ class Program:
         grown.costs, grown.batch_sizes, grown.refreshes = self.costs, self.batch_sizes, self.refreshes
         return grown
 
+    def aside(self) -> Program:
+        """The same run, that may take over a state while this one stays as it is; what is prepared serves both."""
+        other = copy(self)
+        other.memory = self.memory.aside()
+        other._segments, other._batch_counts = {}, {}
+        return other
+
     def with_lanes(self, lanes: int) -> Program:
         """The same run with the lanes it was started with."""
         if lanes == self.lanes:
@@ -100,6 +108,11 @@ class Program:
     def table_fingerprint(self) -> dict[str, Any]:
         """What a state's table is matched by."""
         return table_fingerprint(self.table)
+
+    @property
+    def takes_batch_size(self) -> bool:
+        """Whether a stage cuts steps of the size that is adopted."""
+        return any(getattr(stage, "takes_batch_size", False) for _, stage in self.plan.leaves())
 
     def adopt_cost(self, cost: Cost, adoption: Adoption) -> int:
         """Balance by another cost; returns the segment of the run it holds from."""
@@ -115,7 +128,7 @@ class Program:
     def adopt_batch_size(self, batch_size: int, adoption: Adoption) -> int:
         """Cut steps of another size; returns the segment of the run it holds from."""
         size = checked_int("batch_size", batch_size, at_least=1, fix="pass the ids of a step, all ranks together")
-        if not any(getattr(stage, "takes_batch_size", False) for _, stage in self.plan.leaves()):
+        if not self.takes_batch_size:
             raise BadArgument(
                 "adopt_batch_size", "be used with a plan that cuts by RampedSize", self.plan, "put RampedSize(size) in"
             )

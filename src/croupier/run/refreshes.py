@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
+from os.path import isdir
 from pathlib import Path
 from typing import Any, cast
 
 from croupier.core.chain import Chain
 from croupier.core.cursor import Cursor
+from croupier.core.plain_json import listed
 from croupier.core.policies import Tail
 from croupier.core.stage import Refreshing, Version
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadState, FeedbackTooLate
+from croupier.errors import BadArgument, BadState, FeedbackTooLate, checked_kind, checked_path
 from croupier.run.adoption import Adoption
 from croupier.run.epochs import Epochs
 
-__all__ = ["Refresh", "Refreshes"]
+__all__ = ["Refresh", "Refreshes", "checked_entry"]
 
 Names = tuple[str, ...]
+MOST_VERSIONS = 2**31 - 1
+"""Stages write numbers of versions into columns of int32."""
+RULE = "be lists of a stage's path, a segment, a number, a folder and a checksum"
 
 KEPT_BEFORE = 2
 """Versions kept in memory besides the latest: the one that holds now, and one to come or that of ids carried over."""
@@ -34,6 +39,18 @@ class Refresh:
     number: int
     folder: str
     checksum: str
+
+
+def checked_entry(entry: Any) -> list[Any]:
+    """An entry of a state, or the error that says that it is none."""
+    values = listed(entry)
+    are_kinds = [type(value) for value in values[1:]] == [int, int, str, str]
+    if not are_kinds or min(values[1:3]) < 0 or values[2] > MOST_VERSIONS:
+        raise BadState("refreshes", RULE, entry, "load an undamaged state")
+    path = listed(values[0])
+    if not path or not all(isinstance(name, str) for name in path):
+        raise BadState("refreshes", RULE, entry, "load an undamaged state")
+    return values
 
 
 class Refreshes:
@@ -58,6 +75,8 @@ class Refreshes:
         FeedbackTooLate
             That segment has been planned already, by prefetching.
         """
+        checked_kind("stage", name, str, fix="pass its name")
+        checked_path("folder", folder)
         paths = [path for path in self._stages if name in ("/".join(path), path[-1])]
         if len(paths) != 1:
             known = ", ".join("/".join(path) for path in self._stages) or "none"
@@ -129,21 +148,12 @@ class Refreshes:
     def from_list(cls, saved: Any, plan: Chain) -> Refreshes:
         """As read from a state; what the folders hold is checked when it is planned from."""
         empty = cls(plan)
-        rule = "be lists of a stage's path, a segment, a number, a folder and a checksum"
-        if not isinstance(saved, list):
-            raise BadState("refreshes", rule, saved, "load an undamaged state")
         adopted: list[Refresh] = []
-        for entry in cast("list[Any]", saved):
-            try:
-                path, segment, number, folder, checksum = entry
-                one = Refresh(tuple(path), segment, number, folder, checksum)
-                is_of_plan = one.path in empty._stages
-            except (TypeError, ValueError):
-                raise BadState("refreshes", rule, entry, "load an undamaged state") from None
-            is_whole = all(type(value) is int and value >= 0 for value in (one.segment, one.number))
-            is_text = isinstance(one.folder, str) and isinstance(one.checksum, str)
-            if not is_whole or not is_of_plan or not is_text:
-                raise BadState("refreshes", rule, entry, "load an undamaged state of this plan")
+        for entry in cast("list[Any]", saved) if isinstance(saved, (list, tuple)) else [saved]:
+            path, segment, number, folder, checksum = checked_entry(entry)
+            one = Refresh(tuple(path), segment, number, folder, checksum)
+            if one.path not in empty._stages:
+                raise BadState("refreshes", RULE, entry, "load an undamaged state of this plan")
             adopted.append(one)
         return cls(plan, tuple(adopted))
 
@@ -163,7 +173,7 @@ class Refreshes:
     def _content(self, held: Refresh, table: Table) -> Any:
         name = (held.path, held.number, held.checksum, table.size)
         if name not in self._contents:
-            if not Path(held.folder).exists():
+            if not isdir(held.folder):  # noqa: PTH112 - says no, too, of what can be no path
                 raise BadState(
                     f"folder {held.folder}", f"be there for stage {'/'.join(held.path)!r}, which plans from it",
                     "no such folder", "restore it, or where it has moved load moved_folders(state, {old: new})",

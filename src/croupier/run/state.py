@@ -7,46 +7,32 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from croupier.core.cursor import Cursor
-from croupier.core.fingerprint import describe, differences, digest
+from croupier.core.fingerprint import describe, differences, table_fingerprint
 from croupier.core.ledger import Entry, Ledger
+from croupier.core.plain_json import listed
 from croupier.core.policies import Tail
 from croupier.core.split import Bounded
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadState
+from croupier.errors import BadArgument, BadState, TooFewIds
 from croupier.run.adopted_numbers import AdoptedNumbers
 from croupier.run.audit import Skip
+from croupier.run.epochs import MOST_EPOCHS
 from croupier.run.program import Program
-from croupier.run.refreshes import Refreshes
+from croupier.run.refreshes import Refreshes, checked_entry
+from croupier.run.state_versions import STATE_VERSION, checked_state, sealed
 
-__all__ = ["STATE_VERSION", "moved_folders", "read_state", "with_entries", "write_state"]
+__all__ = ["moved_folders", "read_state", "with_entries", "write_state"]
 
-STATE_VERSION = 1
-FIELDS = {
-    "croupier_state",
-    "cursor",
-    "run",
-    "plan",
-    "table",
-    "ledger",
-    "skipped",
-    "has_grown",
-    "costs",
-    "batch_sizes",
-    "refreshes",
-    "learned",
-    "checksum",
-}
-LATER_FIELDS = {"costs", "batch_sizes", "refreshes"}
-"""Missing from states of earlier versions, which had none of them."""
+MOST_COST = 2**40
+FIX = "load an undamaged state"
 
 
 def write_state(
     program: Program, cursor: Cursor, ledger: Ledger, skipped: tuple[Skip, ...] = (), *, has_grown: bool = False
 ) -> dict[str, Any]:
     """The state of a run that stands at the cursor: numbers and strings, and arrays where the plan learns."""
+    at = program.epochs.ordinal(cursor.epoch, cursor.segment)
     state: dict[str, Any] = {
         "croupier_state": STATE_VERSION,
         "cursor": cursor.to_dict(),
@@ -56,48 +42,39 @@ def write_state(
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
         "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
         "has_grown": has_grown,
-        "costs": program.costs.to_list(),
-        "batch_sizes": program.batch_sizes.to_list(),
+        "costs": program.costs.to_list(at),
+        "batch_sizes": program.batch_sizes.to_list(at),
         "refreshes": program.refreshes.to_list(program.epochs, cursor),
+        "learned": program.memory.state(at),
     }
-    state["checksum"] = _checksum(state)
-    state["learned"] = program.memory.state(program.epochs.ordinal(cursor.epoch, cursor.segment))
-    return state
+    return sealed(state)
 
 
 def read_state(
     state: Mapping[str, Any], program: Program, table: Table, *, keep_reports: bool, accepted: Sequence[str] = ()
 ) -> tuple[Program, Cursor, Ledger, tuple[Skip, ...]]:
-    """The program, cursor, ledger and skips to go on with, or an error that says what differs."""
+    """The program, cursor, ledger and skips to go on with, or an error that says what differs.
+
+    Guarantees: the program that is given, and what it has learned, stay as they are.
+    """
     if isinstance(accepted, str) or not all(isinstance(name, str) for name in accepted):
         raise BadArgument("accept", "be a list of names", accepted, "write accept=['plan.stages[0].shares']")
-    _check_whole(state)
-    cursor = Cursor.from_dict(state["cursor"])
-    _check_same("plan", state["plan"], program.plan_description, accepted)
-    lanes = state["run"].get("lanes")
+    saved = checked_state(state)
+    _check_kinds(saved)
+    cursor = Cursor.from_dict(saved["cursor"])
+    ledger = Ledger(tuple(_entry(entry) for entry in saved["ledger"]))
+    skipped = tuple(_skip(entry) for entry in saved["skipped"])
+    _check_same("plan", saved["plan"], program.plan_description, accepted)
+    lanes = saved["run"].get("lanes")
     if type(lanes) is not int or not 1 <= lanes < 2**31:
-        raise BadState("run.lanes", "be an integer >= 1", lanes, "load an undamaged state")
-    program = program.with_lanes(lanes)
-    _check_same("run", state["run"], _run_arguments(program), ())
-    program = _on_saved_table(program, table, state["table"], accepted)
-    if cursor.segment >= program.epochs.segments(cursor.epoch):
-        raise BadState(
-            "cursor.segment", f"be < {program.epochs.segments(cursor.epoch)}", cursor.segment, "it is damaged"
-        )
-    if state.get("costs") and not isinstance(program.split, Bounded):
-        raise BadState("costs", "be none for a split that does not balance", state["costs"], "load an undamaged state")
-    program.costs = AdoptedNumbers.from_list(state.get("costs", []), "costs", (0, 0))
-    program.batch_sizes = AdoptedNumbers.from_list(state.get("batch_sizes", []), "batch_sizes", (1,))
-    program.refreshes = Refreshes.from_list(state.get("refreshes", []), program.plan)
-    program.memory.load(state["learned"], keep_reports=keep_reports)
-    program.forget_plans()
-    size = program.segment(cursor.epoch, cursor.segment).batches.indices.size
-    if cursor.consumed > size:
-        raise BadState("cursor.consumed", f"be <= {size}", cursor.consumed, "it is damaged")
-    if cursor.anchor > cursor.consumed:
-        raise BadState("cursor.anchor", f"be <= consumed ({cursor.consumed})", cursor.anchor, "it is damaged")
-    ledger = Ledger(tuple(Entry(*entry) for entry in state["ledger"]))
-    return program, cursor, ledger, tuple(_skip(entry) for entry in state["skipped"])
+        raise BadState("run.lanes", "be an integer >= 1", lanes, FIX)
+    program = program.aside().with_lanes(lanes)
+    _check_same("run", saved["run"], _run_arguments(program), ())
+    program = _on_saved_table(program, table, saved["table"], accepted)
+    _take_versions(program, saved)
+    program.memory.load(saved["learned"], keep_reports=keep_reports)
+    _check_place(program, cursor)
+    return program, cursor, ledger, skipped
 
 
 def with_entries(state: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
@@ -105,8 +82,7 @@ def with_entries(state: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
     if not ledger:
         return dict(state)
     entries = Ledger(tuple(Entry(*entry) for entry in state["ledger"])) + ledger
-    whole = {**state, "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in entries]}
-    return {**whole, "checksum": _checksum(whole)}
+    return sealed({**state, "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in entries]})
 
 
 def moved_folders(
@@ -133,7 +109,7 @@ def moved_folders(
 
     Examples
     --------
-    >>> import croupier as cr, tempfile
+    >>> import croupier as cr, numpy as np, tempfile
     >>> place = tempfile.mkdtemp()
     >>> checksum = cr.Clusters(np.array([2, 0, 1]), np.array([0, 1, 3])).save(f"{place}/old/clusters")
     >>> dealer = cr.Dealer(cr.NegativeAware(), cr.Table(size=3), seed=0)
@@ -144,11 +120,12 @@ def moved_folders(
     """
     if not isinstance(folders, Mapping):
         raise BadArgument("folders", "map old to new", folders, "write {'/old/run': '/new/run'}")
-    _check_whole(state)
+    saved = checked_state(state)
+    _check_kinds(saved)
     places = {fspath(old).rstrip("/\\"): fspath(new) for old, new in folders.items()}
-    moved = [[*entry[:3], _moved(entry[3], places), *entry[4:]] for entry in state.get("refreshes", [])]
-    whole = {**state, "refreshes": moved} if moved else dict(state)
-    return {**whole, "checksum": _checksum(whole)}
+    entries = [checked_entry(entry) for entry in saved["refreshes"]]
+    moved = [[*entry[:3], _moved(entry[3], places), entry[4]] for entry in entries]
+    return sealed({**saved, "refreshes": moved}) if moved else dict(state)
 
 
 def _moved(folder: str, places: Mapping[str, str]) -> str:
@@ -157,31 +134,61 @@ def _moved(folder: str, places: Mapping[str, str]) -> str:
     return folder if old is None else str(Path(places[old] + folder[len(old) :]).absolute())
 
 
-def _check_whole(state: Mapping[str, Any]) -> None:
-    """Refuse what is no state, newer than this library, or damaged."""
-    if not isinstance(state, Mapping):
-        raise BadState("it", "be what state_dict() returned", type(state).__name__, "load the right file")
-    version = state.get("croupier_state")
-    if type(version) is not int or version < 1:
-        raise BadState("croupier_state", "be a version number", version, "pass what state_dict() returned")
-    if version > STATE_VERSION:
-        raise BadState("croupier_state", f"be <= {STATE_VERSION}", version, "install the newer croupier that wrote it")
-    if set(state) | LATER_FIELDS != FIELDS:
-        raise BadState("it", f"have the fields {sorted(FIELDS)}", sorted(state), "it is cut off, or has been edited")
-    if _checksum(state) != state["checksum"]:
-        raise BadState("checksum", f"be {_checksum(state)}", state["checksum"], "the file is damaged: load another")
+def _check_kinds(saved: Mapping[str, Any]) -> None:
+    for name in ("cursor", "run", "table"):
+        if not isinstance(saved[name], Mapping):
+            raise BadState(name, "be a mapping", saved[name], FIX)
+    for name in ("ledger", "skipped", "costs", "batch_sizes", "refreshes"):
+        if not isinstance(saved[name], (list, tuple)):
+            raise BadState(name, "be a list", saved[name], FIX)
+    if not isinstance(saved["has_grown"], bool):
+        raise BadState("has_grown", "be true or false", saved["has_grown"], FIX)
 
 
-def _checksum(state: Mapping[str, Any]) -> str:
-    return digest({name: value for name, value in state.items() if name not in ("checksum", "learned")})
+def _entry(entry: Any) -> Entry:
+    values = listed(entry)
+    if [type(value) for value in values] != [str, str, int, int]:
+        raise BadState("ledger", "be lists of a stage, an event, ids and tokens", entry, FIX)
+    return Entry(*values)
 
 
 def _skip(entry: Any) -> Skip:
-    places = np.asarray(entry)
-    if places.shape != (2, 3) or places.dtype.kind != "i" or places.min() < 0:
-        raise BadState("skipped", "be pairs of places in the flat order", entry, "load an undamaged state")
-    (epoch, segment, consumed), (to_epoch, to_segment, to_consumed) = places.tolist()
+    places = [listed(place) for place in listed(entry)]
+    are_whole = all(type(number) is int and 0 <= number < 2**63 for place in places for number in place)
+    if [len(place) for place in places] != [3, 3] or not are_whole:
+        raise BadState("skipped", "be pairs of places in the flat order", entry, FIX)
+    (epoch, segment, consumed), (to_epoch, to_segment, to_consumed) = places
     return Skip((epoch, segment, consumed), (to_epoch, to_segment, to_consumed))
+
+
+def _take_versions(program: Program, saved: Mapping[str, Any]) -> None:
+    """What the run has adopted."""
+    if saved["costs"] and not isinstance(program.split, Bounded):
+        raise BadState("costs", "be none for a split that does not balance", saved["costs"], FIX)
+    if saved["batch_sizes"] and not program.takes_batch_size:
+        raise BadState("batch_sizes", "be none for a plan that takes none", saved["batch_sizes"], FIX)
+    program.costs = AdoptedNumbers.from_list(saved["costs"], "costs", (0, 0), most=MOST_COST)
+    if any(not any(numbers) for _, numbers in program.costs.versions):
+        raise BadState("costs", "have a number above 0", saved["costs"], FIX)
+    program.batch_sizes = AdoptedNumbers.from_list(saved["batch_sizes"], "batch_sizes", (1,))
+    program.refreshes = Refreshes.from_list(saved["refreshes"], program.plan)
+
+
+def _check_place(program: Program, cursor: Cursor) -> None:
+    """Whether there is such a place in the flat order."""
+    if cursor.epoch > MOST_EPOCHS:
+        raise BadState("cursor.epoch", f"be <= {MOST_EPOCHS}", cursor.epoch, FIX)
+    try:
+        segments = program.epochs.segments(cursor.epoch)
+    except TooFewIds as error:
+        raise BadState("run", "have epochs that fill a step", str(error), FIX) from None
+    if cursor.segment >= segments:
+        raise BadState("cursor.segment", f"be < {segments}", cursor.segment, "it is damaged")
+    size = program.segment(cursor.epoch, cursor.segment).batches.indices.size
+    if cursor.consumed > size:
+        raise BadState("cursor.consumed", f"be <= {size}", cursor.consumed, "it is damaged")
+    if cursor.anchor > cursor.consumed:
+        raise BadState("cursor.anchor", f"be <= consumed ({cursor.consumed})", cursor.anchor, "it is damaged")
 
 
 def _run_arguments(program: Program) -> dict[str, Any]:
@@ -195,7 +202,7 @@ def _run_arguments(program: Program) -> dict[str, Any]:
 
 def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], accepted: Sequence[str]) -> Program:
     """Accept the same table, or one that has grown: the epoch is finished on the rows it began with."""
-    size = saved["size"]
+    size = saved.get("size")
     if type(size) is not int or not 1 <= size <= table.size:
         raise BadState(
             "table", f"have at most the {table.size} rows of this table", size, "use the table it was saved with"
@@ -205,10 +212,11 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], ac
             "table", f"keep its {size} rows under Tail.CARRY", f"{table.size} rows",
             "ids carried over belong to the order of the table they came from: finish on it, or choose Tail.SHORT",
         )  # fmt: skip
-    if size != program.table.size:
-        program = program.on_table(table.prefix(size))
-    _check_same("table", saved, program.table_fingerprint, accepted)
-    return program
+    is_other = size != program.table.size
+    # First whether it is the one, and only then what a plan prepares of it.
+    here = table_fingerprint(table.prefix(size)) if is_other else program.table_fingerprint
+    _check_same("table", saved, here, accepted)
+    return program.on_table(table.prefix(size)) if is_other else program
 
 
 def _check_same(what: str, saved: Any, here: Any, accepted: Sequence[str]) -> None:

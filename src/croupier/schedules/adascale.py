@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Self
 
-from croupier.schedules.arithmetic import Schedule, checked_number
+from croupier.errors import keep_plain_numbers
+from croupier.schedules.arithmetic import Schedule, check_schedule, checked_number
 
 __all__ = ["AdaScale"]
 
@@ -43,9 +44,14 @@ class AdaScale:
     gain: float = 1.0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         checked_number(
             "scale", self.scale, "be a number of at least 1", above=1 - 1e-12, up_to=math.inf, fix="1 is one"
         )
+        fix = "begin with 0 and 1, and go on with what after() returned"
+        for argument, least, above in (("progress", 0, -math.ulp(0.0)), ("gain", 1, 1 - 1e-9)):
+            rule = f"be a number of at least {least}"
+            checked_number(argument, getattr(self, argument), rule, above=above, up_to=1e300, fix=fix)
 
     def after(self, *, variance: float, squared_norm: float) -> Self:
         """One step on.
@@ -58,9 +64,12 @@ class AdaScale:
             checked_number(argument, value, "be a number of at least 0", above=-math.ulp(0.0), up_to=1e300, fix=fix)
         total = variance + squared_norm
         checked_number("variance + squared_norm", total, "be above 0", above=0, up_to=1e300, fix=fix)
-        gain = float(total / (variance / self.scale + squared_norm))
+        large = variance / self.scale + squared_norm
+        checked_number("variance / scale + squared_norm", large, "be above 0", above=0, up_to=1e300, fix=fix)
+        gain = float(total / large)
         return type(self)(self.scale, self.progress + gain, gain)
 
     def learning_rate(self, schedule: Schedule) -> Any:
         """The rate of the step under way: the gain times the small batch's schedule, a clock of its steps."""
+        check_schedule("schedule", schedule)
         return self.gain * schedule(max(0.0, self.progress - self.gain))

@@ -1,7 +1,8 @@
 """Schedules by the names people search for: a warm-up, then one way to fall. All return :class:`Phases`.
 
 ``length`` is that of the whole schedule, warm-up included, on any clock; ``floor`` is a fraction of the peak. The peak
-is 1, for ``LambdaLR`` and the like, unless it is given.
+is 1, for ``LambdaLR`` and the like, unless it is given. A warm-up or a decay between 0 and 1 is refused where the
+length is above 1: it would be over before the first step. On a clock that counts so coarsely, write :class:`Phases`.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import math
 from fractions import Fraction
 from typing import Any
 
-from croupier.errors import BadArgument
-from croupier.schedules.arithmetic import checked_number
+from croupier.errors import BadArgument, checked_int
+from croupier.schedules.arithmetic import checked_duration, checked_number
 from croupier.schedules.phases import Decay, HalfLife, Hold, InverseRoot, Phase, Phases, Warmup
 from croupier.schedules.shapes import Cosine, Linear, OneMinusSqrt, Polynomial, Rex, Shape
 
@@ -32,10 +33,9 @@ __all__ = [
 FASTEST = OneMinusSqrt()
 
 
-def warmup_then(warmup: Any, phases: list[Phase], peak: float) -> Phases:
-    """Phases after a linear warm-up from 0, or without one where it is 0."""
-    rule = "be a number of at least 0"
-    checked_number("warmup", warmup, rule, above=-math.ulp(0.0), up_to=math.inf, fix="pass 0 for none")
+def warmup_then(warmup: Any, phases: list[Phase], peak: float, *, length: Any = None) -> Phases:
+    """Phases after a linear warm-up from 0, or without one where it is 0; ``length`` is that of the whole."""
+    checked_duration("warmup", warmup, of=length, fix="pass 0 for none")
     return Phases([Warmup(warmup), *phases] if warmup else phases, peak)
 
 
@@ -136,11 +136,13 @@ def warmup_stable_decay(
     >>> [round(lr(now), 4) for now in (5, 10, 80, 85, 100)]
     [0.5, 1.0, 1.0, 0.5, 0.0]
     """
+    _rest(length, warmup)
+    checked_duration("decay", decay, of=length, fix="pass how long it falls")
     stable = length - warmup - decay
     if not stable >= 0:
         raise BadArgument("decay", f"leave something of length={length} after warmup={warmup}", decay, "shorten it")
     falling = Decay(decay, shape, floor)
-    return warmup_then(warmup, [Hold(stable), falling] if stable else [falling], peak)
+    return warmup_then(warmup, [Hold(stable), falling] if stable else [falling], peak, length=length)
 
 
 def cosine_with_restarts(
@@ -156,14 +158,13 @@ def cosine_with_restarts(
     >>> [round(cosine_with_restarts(70, cycles=3, growth=2)(now), 2) for now in (0, 5, 9, 10, 20, 30, 70)]
     [1.0, 0.5, 0.02, 1.0, 0.5, 1.0, 0.0]
     """
-    rule = "be an integer from 1 to 1000"
-    checked_number("cycles", cycles, rule, above=0, up_to=1000, fix="pass how often it falls")
+    cycles = checked_int("cycles", cycles, at_least=1, at_most=1000, fix="pass how often it falls")
     checked_number("growth", growth, "be a number above 0", above=0, up_to=1e3, fix="1 keeps cycles of one length")
-    parts = [growth**cycle for cycle in range(int(cycles))]
+    parts = [growth**cycle for cycle in range(cycles)]
     whole = _rest(length, warmup)
     # Of whole numbers in fractions: a restart that falls on a whole step falls on no other for a rounding.
     share = Fraction(whole) / sum(map(Fraction, parts))
-    return warmup_then(warmup, [Decay(share * Fraction(part), Cosine(), floor) for part in parts], peak)
+    return warmup_then(warmup, [Decay(share * Fraction(part), Cosine(), floor) for part in parts], peak, length=length)
 
 
 def one_cycle(
@@ -189,10 +190,13 @@ def one_cycle(
 
 
 def _one_decay(length: Any, warmup: Any, shape: Shape, peak: float, floor: float) -> Phases:
-    return warmup_then(warmup, [Decay(_rest(length, warmup), shape, floor)], peak)
+    return warmup_then(warmup, [Decay(_rest(length, warmup), shape, floor)], peak, length=length)
 
 
 def _rest(length: Any, warmup: Any) -> Any:
+    checked_number(
+        "warmup", warmup, "be a number of at least 0", above=-math.ulp(0.0), up_to=math.inf, fix="pass 0 for none"
+    )
     rule = f"be above warmup={warmup}" if warmup else "be a number above 0"
     fix = "it is the whole length, warm-up included, on your clock"
     return checked_number("length", length, rule, above=warmup, up_to=1e300, fix=fix) - warmup

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -14,13 +14,19 @@ from croupier.errors import BadArgument
 __all__ = [
     "NUMBERS",
     "Schedule",
+    "above_zero",
     "arithmetic",
+    "check_function",
+    "check_schedule",
+    "checked_duration",
     "checked_fraction_of_peak",
     "checked_number",
     "checked_peak",
     "is_number",
     "operand",
 ]
+
+LARGEST_FLOAT = 1.7e308
 
 
 class Schedule(Protocol):
@@ -41,7 +47,7 @@ NUMBERS = SimpleNamespace(minimum=min, maximum=max, where=_where, cos=math.cos)
 
 def is_number(now: object) -> bool:
     """Whether it is one number rather than an array: of Python, a fraction, or a NumPy scalar."""
-    return isinstance(now, (int, float, Fraction, np.generic))
+    return isinstance(now, (int, float, Fraction, np.integer, np.floating, np.bool_))
 
 
 def arithmetic(now: Any) -> tuple[Any, Any]:
@@ -56,12 +62,34 @@ def arithmetic(now: Any) -> tuple[Any, Any]:
     >>> namespace is np, now.dtype
     (True, dtype('float64'))
     """
+    rule, fix = "be a number, or an array of them", "a cursor has several: pass cursor.samples"
     if is_number(now):
         number: Any = now.item() if hasattr(now, "item") else now
+        if abs(number) > LARGEST_FLOAT and not math.isinf(number):
+            raise BadArgument("now", rule, number, fix)
         return NUMBERS, number
-    if hasattr(now, "__array_namespace__"):
+    if hasattr(now, "__array_namespace__") and not isinstance(now, np.ndarray):
         return now.__array_namespace__(), now * 1.0  # times a float, for JAX has 32 bits for an int
-    return np, np.asarray(now) * 1.0
+    try:
+        is_masked = isinstance(now, cast("Any", np.ma).MaskedArray)
+        numbers = np.zeros(0, object) if is_masked else np.asarray(now)
+    except (TypeError, ValueError, RuntimeError, MemoryError, OverflowError):
+        numbers = np.zeros(0, object)  # no array that NumPy knows
+    if numbers.dtype.kind not in "biuf":
+        raise BadArgument("now", rule, type(now).__name__, fix)
+    return np, numbers * 1.0
+
+
+def above_zero(argument: str, values: Any, *, fix: str = "pass a number, or an array of them") -> Any:
+    """A number above 0, or an array of such as floats; or refuse it by name."""
+    try:
+        namespace, numbers = arithmetic(values)
+    except BadArgument:
+        raise BadArgument(argument, "be above 0", values, fix) from None
+    is_above = numbers > 0 if namespace is NUMBERS else bool(namespace.all(numbers > 0))
+    if isinstance(values, bool) or not is_above:
+        raise BadArgument(argument, "be above 0", values, fix)
+    return numbers
 
 
 def operand(namespace: Any, number: Any) -> Any:
@@ -71,16 +99,42 @@ def operand(namespace: Any, number: Any) -> Any:
 
 def checked_number(argument: str, value: Any, rule: str, *, above: float, up_to: float, fix: str) -> Any:
     """Return a number with ``above < value <= up_to``, or refuse it by name; NaN is refused too."""
-    number: Any = value.item() if hasattr(value, "item") else value  # NumPy scalars are numbers too
+    is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item")  # NumPy scalars are numbers too
+    number: Any = value.item() if is_scalar and getattr(value, "device", "cpu") != "meta" else value
     is_real = isinstance(number, (int, float, Fraction)) and not isinstance(number, bool)
-    if not is_real or not above < number <= up_to:
+    # A whole number beyond all floats is no moment and no factor.
+    if not is_real or not above < number <= up_to or LARGEST_FLOAT < number < math.inf:
         raise BadArgument(argument, rule, value, fix)
     return number
 
 
+def checked_duration(argument: str, value: Any, *, of: Any = None, fix: str) -> Any:
+    """Return how long a part of a schedule is, 0 or more, or refuse it; a part of 1 is a share, taken for a length.
+
+    ``of`` is the length of the whole: where that is at most 1 itself, the clock counts in parts.
+    """
+    rule = "be a number of at least 0"
+    number = checked_number(argument, value, rule, above=-math.ulp(0.0), up_to=math.inf, fix=fix)
+    if 0 < number < 1 and (of is None or of > 1):
+        share = f"round({value} * {'length' if of in (None, math.inf) else of})"
+        raise BadArgument(argument, "be a length on the clock, not a share of it", value, f"pass {share}")
+    return number
+
+
+def check_function(argument: str, value: object, rule: str, *, fix: str) -> None:
+    """Refuse what cannot be called, and a class in the place of an instance of it."""
+    if isinstance(value, type) or not callable(value):
+        raise BadArgument(argument, rule, value, fix)
+
+
+def check_schedule(argument: str, value: object) -> None:
+    """Refuse what is no schedule."""
+    check_function(argument, value, "be a schedule, called with the clock", fix="write schedules.cosine(10_000), say")
+
+
 def checked_peak(peak: Any) -> float:
     """A finite peak above 0 as a float, or refuse it."""
-    checked_number("peak", peak, "be a finite number above 0", above=0, up_to=1e300, fix="pass 1 for a factor")
+    peak = checked_number("peak", peak, "be a finite number above 0", above=0, up_to=1e300, fix="pass 1 for a factor")
     return float(peak)
 
 

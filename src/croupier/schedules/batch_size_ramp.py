@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
 from croupier.schedules.arithmetic import arithmetic, is_number
 
 __all__ = ["BatchSizeRamp", "Stretch"]
@@ -64,6 +65,7 @@ class BatchSizeRamp:
     """The steps of each size in turn, as they come out: changes wait for the end of a step."""
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         changes = _checked(self.changes)
         stretches = [Stretch(0, 0, changes[0][1])]
         for change, size in changes[1:]:
@@ -141,7 +143,7 @@ class BatchSizeRamp:
         if is_number(samples):
             at = bisect_right(self.changes, _count("samples", samples), key=lambda change: change[0])
             return self.changes[at - 1][1]
-        _, columns, at = _among(self.changes, 0, samples)
+        _, columns, at = _among(self.changes, "samples", samples)
         return columns[1][at]
 
     def steps_at(self, samples: Any) -> Any:
@@ -152,7 +154,7 @@ class BatchSizeRamp:
                 bisect_right(self.stretches, samples, key=lambda each: each.samples) - 1
             ]
             return steps + (samples - begin) // size
-        now, (begins, steps, sizes), at = _among(self.stretches, 0, samples)
+        now, (begins, steps, sizes), at = _among(self.stretches, "samples", samples)
         return steps[at] + (now - begins[at]) // sizes[at]
 
     def samples_at(self, steps: Any) -> Any:
@@ -161,19 +163,23 @@ class BatchSizeRamp:
             steps = _count("steps", steps)
             begin, first, size = self.stretches[bisect_right(self.stretches, steps, key=lambda each: each.steps) - 1]
             return begin + (steps - first) * size
-        now, (begins, firsts, sizes), at = _among(self.stretches, 1, steps)
+        now, (begins, firsts, sizes), at = _among(self.stretches, "steps", steps)
         return begins[at] + (now - firsts[at]) * sizes[at]
 
 
-def _among(rows: Sequence[tuple[int, ...]], key: int, now: Any) -> tuple[Any, Any, Any]:
+def _among(rows: Sequence[tuple[int, ...]], counted: str, now: Any) -> tuple[Any, Any, Any]:
     """An array of counts, columns of the rows to calculate with, and which row each count falls on."""
     namespace, numbers = arithmetic(now)
+    # What is traced, a kind of array of its own, cannot be looked at.
+    if type(numbers) is np.ndarray and not np.all((numbers >= 0) & (numbers < 2.0**63)):
+        bad = numbers[~((numbers >= 0) & (numbers < 2.0**63))][0]
+        raise BadArgument(counted, "be numbers of at least 0, below 2**63", bad, "count from the start of the run")
     if namespace is np and np.asarray(now).dtype.kind in "iu":
         numbers = np.asarray(now).astype(np.int64)
         columns = np.array(rows, np.int64).T
     else:
         columns = namespace.asarray(rows, dtype=float).T
-    at = namespace.searchsorted(columns[key], numbers, side="right") - 1
+    at = namespace.searchsorted(columns[1 if counted == "steps" else 0], numbers, side="right") - 1
     return numbers, columns, namespace.maximum(at, 0)
 
 
@@ -197,6 +203,6 @@ def _checked(changes: object) -> tuple[tuple[int, int], ...]:
 
 
 def _count(argument: str, value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 0:
+    if isinstance(value, bool) or not 0 <= value < math.inf or int(value) != value:
         raise BadArgument(argument, "be a whole number of at least 0", value, "count from the start of the run")
     return int(value)

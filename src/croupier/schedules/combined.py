@@ -6,16 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from croupier.errors import checked_flag, keep_plain_numbers
 from croupier.schedules.arithmetic import (
     Schedule,
     arithmetic,
+    check_schedule,
+    checked_duration,
     checked_fraction_of_peak,
     checked_number,
     checked_peak,
     is_number,
     operand,
 )
-from croupier.schedules.shapes import OneMinusSqrt, Shape
+from croupier.schedules.shapes import OneMinusSqrt, Shape, check_shape
 
 __all__ = ["Cooldown", "Scaled", "Stretched", "Warmed"]
 
@@ -56,10 +59,17 @@ class Cooldown:
     keeps_falling: bool = False
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
+        object.__setattr__(
+            self, "keeps_falling", checked_flag("keeps_falling", self.keeps_falling, fix="pass True or False")
+        )
+        check_schedule("schedule", self.schedule)
         rule, fix = "be a number", "pass a moment on the clock of the schedule"
         checked_number("begins", self.begins, rule, above=-math.inf, up_to=1e300, fix=fix)
         checked_number("length", self.length, "be a number above 0", above=0, up_to=1e300, fix="pass how long it falls")
+        checked_duration("length", self.length, of=self.begins, fix="pass how long it falls")
         checked_fraction_of_peak("floor", self.floor)
+        check_shape(self.shape)
 
     def __call__(self, now: Any) -> Any:
         """The schedule, times what the decay leaves of it."""
@@ -87,7 +97,10 @@ class Warmed:
     length: Any
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
+        check_schedule("schedule", self.schedule)
         checked_number("length", self.length, "be a number above 0", above=0, up_to=1e300, fix="pass how long it rises")
+        checked_duration("length", self.length, of=getattr(self.schedule, "length", None), fix="pass how long it rises")
 
     def __call__(self, now: Any) -> Any:
         """The schedule, times the share of the warm-up that has passed."""
@@ -105,6 +118,8 @@ class Scaled:
     factor: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
+        check_schedule("schedule", self.schedule)
         object.__setattr__(self, "factor", checked_peak(self.factor))
 
     def __call__(self, now: Any) -> Any:
@@ -133,6 +148,8 @@ class Stretched:
     by: Any
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
+        check_schedule("schedule", self.schedule)
         checked_number("by", self.by, "be a number above 0", above=0, up_to=1e300, fix="pass large / small")
 
     def __call__(self, now: Any) -> Any:

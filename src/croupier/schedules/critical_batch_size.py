@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument
-from croupier.schedules.arithmetic import checked_number
+from croupier.errors import BadArgument, keep_plain_numbers
+from croupier.schedules.arithmetic import above_zero, checked_number
 
 __all__ = ["CriticalBatchLaw", "CriticalBatchSize", "least_squares_exponent"]
 
@@ -65,7 +65,7 @@ class CriticalBatchSize:
         Raises
         ------
         BadArgument
-            Fewer than four runs or two sizes, or steps that do not bend: all sizes on one side of the critical one.
+            Fewer than four runs or three sizes, or steps that do not bend: all sizes on one side of the critical one.
         """
         batch, seen = _pairs("sizes", sizes, "steps", steps)
         if batch.size < LEAST_RUNS or np.unique(batch).size < 3:
@@ -100,11 +100,11 @@ class CriticalBatchSize:
 
     def steps(self, batch_size: Any) -> Any:
         """Steps to the loss with this batch size: S (1 + critical / size)."""
-        return self.least_steps * (1.0 + self.size / batch_size)
+        return self.least_steps * (1.0 + self.size / above_zero("batch_size", batch_size))
 
     def samples(self, batch_size: Any) -> Any:
         """Samples to the loss with this batch size: S (size + critical), which compute is in proportion to."""
-        return self.least_steps * (batch_size + self.size)
+        return self.least_steps * (above_zero("batch_size", batch_size) + self.size)
 
     def batch_size(self, *, more_samples: float) -> float:
         """The batch size that takes this share of samples more than the fewest: 0.1 is 10 % more compute."""
@@ -137,11 +137,13 @@ class CriticalBatchLaw:
     alpha: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         for argument, value in (("scale", self.scale), ("alpha", self.alpha)):
             checked_number(argument, value, "be a number above 0", above=0, up_to=1e300, fix="fit it: .fit(...)")
 
     def __call__(self, loss: Any) -> Any:
-        """The critical batch size at a loss."""
+        """The critical batch size at a loss above 0."""
+        loss = above_zero("loss", loss, fix="pass a cross-entropy, not a log-likelihood")
         return self.scale * loss ** (-1.0 / self.alpha)
 
     @classmethod

@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument
-from croupier.schedules.arithmetic import checked_number
+from croupier.errors import BadArgument, keep_plain_numbers
+from croupier.schedules.arithmetic import above_zero, checked_number
 from croupier.schedules.critical_batch_size import CriticalBatchLaw, least_squares_exponent
 
 __all__ = ["LossTrajectory"]
@@ -54,15 +54,20 @@ class LossTrajectory:
     law: CriticalBatchLaw
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         for argument in ("limit", "scale", "alpha"):
             value = getattr(self, argument)
             checked_number(argument, value, "be a number above 0", above=0, up_to=1e300, fix="fit it: .fit(...)")
+        _check_law(self.law)
 
     def loss(self, steps: npt.ArrayLike, batch_size: Any) -> npt.NDArray[np.float64]:
         """The loss after so many steps, float64 of their shape."""
-        done, size = np.broadcast_arrays(np.asarray(steps, float), np.asarray(batch_size, float))
-        if done.size and (done.min() <= 0 or size.min() <= 0):
-            raise BadArgument("steps", "be above 0, like the batch size", steps, "the loss before the first is unknown")
+        fix = "the loss before the first is unknown"
+        pair = above_zero("steps", steps, fix=fix), above_zero("batch_size", batch_size, fix="pass a batch size")
+        try:
+            done, size = np.broadcast_arrays(*(np.asarray(each, float) for each in pair))
+        except ValueError:
+            raise BadArgument("batch_size", "be one number, or one for each of steps", batch_size, fix) from None
         low = np.full(done.shape, float(self.limit))
         high = low + 1.0
         while np.any(short := self._right_side(high, done, size) > high):
@@ -75,7 +80,9 @@ class LossTrajectory:
 
     def steps(self, loss: Any, batch_size: Any) -> Any:
         """How many steps to a loss above the limit."""
-        if np.any(np.asarray(loss) <= self.limit):
+        loss = above_zero("loss", loss)
+        batch_size = above_zero("batch_size", batch_size, fix="pass a batch size")
+        if not np.all(np.asarray(loss) > self.limit):
             raise BadArgument("loss", f"be above the limit {self.limit}", loss, "a larger model has a lower limit")
         return self.scale * (loss - self.limit) ** (-1.0 / self.alpha) * (1.0 + self.law(loss) / batch_size)
 
@@ -90,8 +97,11 @@ class LossTrajectory:
         For every limit the other two constants are a line through logarithms; the limit that leaves least is taken.
         Raises BadArgument where the losses do not fall to a limit above 0.
         """
-        done, seen = np.asarray(steps, float), np.asarray(losses, float)
-        if done.shape != seen.shape or done.ndim != 1 or done.size < LEAST_POINTS or min(done.min(), seen.min()) <= 0:
+        _check_law(law)
+        batch_size = checked_number("batch_size", batch_size, "be above 0", above=0, up_to=1e300, fix="pass the run's")
+        done = np.asarray(above_zero("steps", steps, fix="log them from 1"), float)
+        seen = np.asarray(above_zero("losses", losses, fix="log cross-entropies"), float)
+        if done.shape != seen.shape or done.ndim != 1 or done.size < LEAST_POINTS:
             raise BadArgument(
                 "losses", f"be {LEAST_POINTS} or more above 0, one for each of steps", losses, "log more of them"
             )
@@ -116,3 +126,8 @@ class LossTrajectory:
                 "losses", "fall to a limit above 0", f"{seen[0]} to {seen[-1]}", "smooth, or train longer"
             )
         return cls(limit, constant ** (-1.0 / slope), -slope, law)
+
+
+def _check_law(law: object) -> None:
+    if isinstance(law, type) or not callable(law):
+        raise BadArgument("law", "be a CriticalBatchLaw", law, "write CriticalBatchLaw.kaplan(), or fit one")

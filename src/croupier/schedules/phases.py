@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Protocol, cast, runtime_checkable
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, keep_plain_numbers
 from croupier.schedules.arithmetic import (
     arithmetic,
     checked_fraction_of_peak,
@@ -17,7 +17,7 @@ from croupier.schedules.arithmetic import (
     is_number,
     operand,
 )
-from croupier.schedules.shapes import Linear, Shape
+from croupier.schedules.shapes import Linear, Shape, check_shape
 
 __all__ = ["Decay", "HalfLife", "Hold", "InverseRoot", "Phase", "Phases", "Warmup"]
 
@@ -47,8 +47,10 @@ class Warmup:
     shape: Shape = LINE
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_length(self.length)
         checked_fraction_of_peak("start", self.start)
+        check_shape(self.shape)
 
     def __call__(self, since: Any) -> Any:
         """1 - (1 - start) shape(progress)."""
@@ -63,6 +65,7 @@ class Hold:
     level: float = 1.0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_length(self.length)
         checked_fraction_of_peak("level", self.level)
 
@@ -80,8 +83,10 @@ class Decay:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_length(self.length)
         checked_fraction_of_peak("floor", self.floor)
+        check_shape(self.shape)
 
     def __call__(self, since: Any) -> Any:
         """Floor + (1 - floor) shape(progress)."""
@@ -100,6 +105,7 @@ class InverseRoot:
     length: Any = math.inf
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_length(self.length)
         checked_number("timescale", self.timescale, "be a number above 0", above=0, up_to=math.inf, fix="the warm-up's")
         checked_number("power", self.power, "be a number above 0", above=0, up_to=1e3, fix="1/2 is the inverse root")
@@ -119,6 +125,7 @@ class HalfLife:
     length: Any = math.inf
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_length(self.length)
         checked_number("half_life", self.half_life, "be a number above 0", above=0, up_to=math.inf, fix="pass a length")
         checked_fraction_of_peak("floor", self.floor)
@@ -167,8 +174,9 @@ class Phases:
     start: Any = 0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         phases = cast("object", self.phases)
-        if not isinstance(phases, (list, tuple)) or not all(isinstance(phase, Phase) for phase in self.phases):
+        if not isinstance(phases, (list, tuple)) or not all(map(_is_phase, self.phases)):
             raise BadArgument("phases", "be phases with a length", self.phases, "write [Warmup(1000), Decay(9000)]")
         if not self.phases:
             raise BadArgument("phases", "be at least one", self.phases, "write [Hold()] for a constant")
@@ -187,12 +195,18 @@ class Phases:
         """The value: the peak times the factor of the phase that the clock stands in."""
         namespace, clock = arithmetic(now)
         since, end = clock - operand(namespace, self.start), 0
-        factor = self.phases[0](since)
+        # Never a time before a phase begins: of an array's moments each phase is asked for all.
+        factor = self.phases[0](namespace.maximum(since, 0))
         for before, phase in pairwise(self.phases):
             end = end + before.length
             begin = operand(namespace, end)
-            factor = namespace.where(since >= begin, phase(since - begin), factor)
+            factor = namespace.where(since >= begin, phase(namespace.maximum(since - begin, 0)), factor)
         return float(self.peak * factor) if is_number(clock) else self.peak * factor
+
+
+def _is_phase(phase: object) -> bool:
+    # A class has what its instances have, and so would pass for one.
+    return isinstance(phase, Phase) and not isinstance(phase, type)
 
 
 def _check_length(length: Any) -> None:

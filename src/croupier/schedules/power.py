@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
-from croupier.errors import BadArgument, checked_int
-from croupier.schedules.arithmetic import arithmetic, checked_number, checked_peak, is_number
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
+from croupier.schedules.arithmetic import arithmetic, checked_duration, checked_number, checked_peak, is_number
 from croupier.schedules.batch_size_ramp import BatchSizeRamp
 from croupier.schedules.combined import Cooldown, Warmed
 from croupier.schedules.shapes import Exponential, Shape
@@ -50,13 +51,20 @@ class PowerLaw:
     b: float = -0.51
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         if not isinstance(self.batch_size, BatchSizeRamp):
-            checked_int("batch_size", self.batch_size, at_least=1, fix="pass a BatchSizeRamp, or sequences of a step")
-        checked_int("tokens_per_sample", self.tokens_per_sample, at_least=1, fix="pass the length of a sequence")
+            batch_size = checked_int(
+                "batch_size", self.batch_size, at_least=1, fix="pass a BatchSizeRamp, or sequences of a step"
+            )
+            object.__setattr__(self, "batch_size", batch_size)
+        tokens_per_sample = checked_int(
+            "tokens_per_sample", self.tokens_per_sample, at_least=1, fix="pass the length of a sequence"
+        )
+        object.__setattr__(self, "tokens_per_sample", tokens_per_sample)
         object.__setattr__(self, "peak", checked_peak(self.peak))
         checked_number("a", self.a, "be a number above 0", above=0, up_to=1e9, fix="the paper's is 4")
-        if not -10 <= self.b < 0:
-            raise BadArgument("b", "be a number below 0", self.b, "the paper's is -0.51")
+        below = -math.ulp(0.0)
+        checked_number("b", self.b, "be a number below 0", above=-10.01, up_to=below, fix="the paper's is -0.51")
 
     def __call__(self, now: Any) -> Any:
         """The rate after ``now`` tokens."""
@@ -84,6 +92,10 @@ def power(
     >>> [f"{lr(tokens):.2e}" for tokens in (10**8, 10**9, 9 * 10**11, 10**12)]
     ['2.00e-03', '2.00e-02', '3.28e-03', '0.00e+00']
     """
+    if not isinstance(law, PowerLaw):
+        raise BadArgument("law", "be a PowerLaw", law, "write PowerLaw(1024, tokens_per_sample=4096)")
+    for argument, part in (("warmup", warmup), ("decay", decay)):
+        checked_duration(argument, part, of=length, fix="pass its tokens")
     if not warmup + decay <= length:
         raise BadArgument(
             "length", f"hold warmup={warmup} and decay={decay}", length, "it is the whole length, in tokens"

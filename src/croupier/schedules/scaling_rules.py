@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from croupier.schedules.arithmetic import checked_number
+from croupier.errors import keep_plain_numbers
+from croupier.schedules.arithmetic import above_zero, checked_number
 
 __all__ = ["LinearScaling", "NoiseScaling", "ScalingRule", "SqrtScaling", "SurgeScaling"]
 
@@ -32,11 +33,12 @@ class LinearScaling:
     tuned_at: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_size("tuned_at", self.tuned_at)
 
     def __call__(self, size: Any) -> Any:
         """Size / tuned_at."""
-        return size / self.tuned_at
+        return above_zero("size", size, fix="pass a batch size") / self.tuned_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,12 @@ class SqrtScaling:
     tuned_at: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_size("tuned_at", self.tuned_at)
 
     def __call__(self, size: Any) -> Any:
         """(size / tuned_at) ** 1/2."""
-        return (size / self.tuned_at) ** 0.5
+        return (above_zero("size", size, fix="pass a batch size") / self.tuned_at) ** 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,15 @@ class NoiseScaling:
     noise_scale: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_size("tuned_at", self.tuned_at)
-        _check_size("noise_scale", self.noise_scale)
+        _check_size("noise_scale", self.noise_scale, up_to=math.inf)
 
     def __call__(self, size: Any) -> Any:
-        """(1 + noise / tuned_at) / (1 + noise / size)."""
+        """(1 + noise / tuned_at) / (1 + noise / size); where the noise is infinite its limit, size / tuned_at."""
+        size = above_zero("size", size, fix="pass a batch size")
+        if math.isinf(self.noise_scale / self.tuned_at):
+            return size / self.tuned_at
         return (1.0 + self.noise_scale / self.tuned_at) / (1.0 + self.noise_scale / size)
 
 
@@ -111,11 +118,15 @@ class SurgeScaling:
     noise_scale: float
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         _check_size("tuned_at", self.tuned_at)
-        _check_size("noise_scale", self.noise_scale)
+        _check_size("noise_scale", self.noise_scale, up_to=math.inf)
 
     def __call__(self, size: Any) -> Any:
-        """The rate at a size over the rate at ``tuned_at``."""
+        """The rate at a size over the rate at ``tuned_at``; its limit, a root, where the noise scale is infinite."""
+        size = above_zero("size", size, fix="pass a batch size")
+        if self.tuned_at / self.noise_scale == 0:
+            return (size / self.tuned_at) ** 0.5
         return _surge(self.tuned_at / self.noise_scale) / _surge(size / self.noise_scale)
 
 
@@ -123,5 +134,5 @@ def _surge(ratio: Any) -> Any:
     return ratio**-0.5 + ratio**0.5
 
 
-def _check_size(argument: str, size: Any) -> None:
-    checked_number(argument, size, "be a number above 0", above=0, up_to=math.inf, fix="pass a batch size")
+def _check_size(argument: str, size: Any, *, up_to: float = 1e300) -> None:
+    checked_number(argument, size, "be a number above 0", above=0, up_to=up_to, fix="pass a batch size")

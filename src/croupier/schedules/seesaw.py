@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from croupier.errors import BadArgument, checked_int
-from croupier.schedules.arithmetic import Schedule, arithmetic, checked_number, is_number
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
+from croupier.schedules.arithmetic import Schedule, arithmetic, check_schedule, checked_number, is_number
 from croupier.schedules.batch_size_ramp import BatchSizeRamp
 
 __all__ = ["Seesaw", "SeesawRate", "Seesawed"]
@@ -90,8 +90,11 @@ class Seesaw:
     multiple_of: int = 1
 
     def __post_init__(self) -> None:
-        checked_int("largest", self.largest, at_least=1, fix="pass a size below the critical batch size")
-        checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass ranks x micro-batch")
+        keep_plain_numbers(self)
+        largest = checked_int("largest", self.largest, at_least=1, fix="pass a size below the critical batch size")
+        object.__setattr__(self, "largest", largest)
+        multiple_of = checked_int("multiple_of", self.multiple_of, at_least=1, fix="pass ranks x micro-batch")
+        object.__setattr__(self, "multiple_of", multiple_of)
         checked_number("factor", self.factor, "be a number above 1", above=1 + 1e-6, up_to=1e6, fix="2 doubles")
         checked_number("exponent", self.exponent, "be in (0, 1]", above=0, up_to=1, fix="1/2 for Adam, 1 for SGD")
 
@@ -103,9 +106,12 @@ class Seesaw:
         BadArgument
             The schedule rises after the warm-up, or the batch size is no multiple or above the largest.
         """
-        checked_int("length", length, at_least=2, fix="pass the samples of the run")
-        checked_int("warmup", warmup, at_least=0, at_most=length - 1, fix="pass the samples before the peak")
-        checked_int("batch_size", batch_size, at_least=1, at_most=self.largest, fix="it grows up to largest")
+        check_schedule("schedule", schedule)
+        length = checked_int("length", length, at_least=2, fix="pass the samples of the run")
+        warmup = checked_int("warmup", warmup, at_least=0, at_most=length - 1, fix="pass the samples before the peak")
+        batch_size = checked_int(
+            "batch_size", batch_size, at_least=1, at_most=self.largest, fix="it grows up to largest"
+        )
         if batch_size % self.multiple_of:
             raise BadArgument("batch_size", f"be a multiple of {self.multiple_of}", batch_size, "or change multiple_of")
         seen = [float(schedule(int(at))) for at in np.linspace(warmup, length, MONOTONE_POINTS)]

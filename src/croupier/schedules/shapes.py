@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from croupier.schedules.arithmetic import arithmetic, checked_number
+from croupier.errors import checked_flag, keep_plain_numbers
+from croupier.schedules.arithmetic import arithmetic, check_function, checked_number
 
 __all__ = [
     "Cosine",
@@ -17,6 +18,7 @@ __all__ = [
     "Polynomial",
     "Rex",
     "Shape",
+    "check_shape",
 ]
 
 
@@ -26,6 +28,12 @@ class Shape(Protocol):
     def __call__(self, progress: Any, /) -> Any:
         """The factor at a progress between 0 and 1."""
         ...
+
+
+def check_shape(shape: object) -> None:
+    """Refuse what is no shape, a name or a class in its place too."""
+    fix = "write shape=Cosine(), say"
+    check_function("shape", shape, "be a shape, or a function from progress to a factor", fix=fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,7 @@ class Polynomial:
     power: float = 1.0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         checked_number("power", self.power, "be a number above 0", above=0, up_to=1e3, fix="1 is a line, 2 a parabola")
 
     def __call__(self, progress: Any) -> Any:
@@ -112,6 +121,8 @@ class Exponential:
     to_zero: bool = False
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
+        object.__setattr__(self, "to_zero", checked_flag("to_zero", self.to_zero, fix="pass True or False"))
         checked_number(
             "halvings", self.halvings, "be a number above 0", above=0, up_to=1e3,
             fix="pass the length of the decay over its half-life",
@@ -146,6 +157,7 @@ class Rex:
     a: float = 0.5
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         checked_number(
             "a", self.a, "be a number below 1", above=-math.inf, up_to=math.nextafter(1.0, 0.0), fix="0 is a line"
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, keep_plain_numbers
 from croupier.schedules.arithmetic import arithmetic, checked_number, checked_peak, is_number, operand
 
 __all__ = ["Tabulated"]
@@ -38,6 +38,7 @@ class Tabulated:
     peak: float = 1.0
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         values = np.asarray(self.values)
         is_real = values.ndim == 1 and values.size > 1 and values.dtype.kind in "iuf"
         if not is_real or not np.all(np.isfinite(values)) or values.min() < 0:

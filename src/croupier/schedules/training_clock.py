@@ -9,11 +9,11 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any, NamedTuple, cast
 
-from croupier.errors import BadArgument
-from croupier.schedules.arithmetic import Schedule, arithmetic, checked_number, is_number
+from croupier.errors import BadArgument, checked_kind, keep_plain_numbers
+from croupier.schedules.arithmetic import Schedule, arithmetic, check_schedule, checked_number, is_number
 from croupier.schedules.batch_size_ramp import BatchSizeRamp
 
-__all__ = ["Clock", "Moment", "OnClock", "TrainingClock"]
+__all__ = ["Clock", "Moment", "OnClock", "TrainingClock", "check_clock"]
 
 
 class Clock(Enum):
@@ -80,6 +80,7 @@ class TrainingClock:
     _stretches: tuple[tuple[Moment, Moment], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         ramp = self.ramp if isinstance(self.ramp, BatchSizeRamp) else BatchSizeRamp([(0, self.ramp)])
         object.__setattr__(self, "ramp", ramp)
         if isinstance(self.seconds_per_step, Mapping):
@@ -126,6 +127,8 @@ class TrainingClock:
 
     def convert(self, now: Any, given: Clock, wanted: Clock) -> Any:
         """What one clock shows when another shows ``now``: of a number exactly, of an array as floats."""
+        for argument, clock in (("given", given), ("wanted", wanted)):
+            checked_kind(argument, clock, Clock, fix="pass Clock.TOKENS, say")
         if given is wanted:
             return now
         if is_number(now):
@@ -191,9 +194,24 @@ class OnClock:
     reads: Clock
     given: Clock
 
+    def __post_init__(self) -> None:
+        keep_plain_numbers(self)
+        check_schedule("schedule", self.schedule)
+        if not isinstance(self.clock, TrainingClock):
+            raise BadArgument("clock", "be a TrainingClock", self.clock, "write TrainingClock(256, ...)")
+        for argument, clock in (("reads", self.reads), ("given", self.given)):
+            check_clock(argument, clock)
+            self.clock.at(**{clock.name.lower(): 0})  # refuses a clock without a rate
+
     def __call__(self, now: Any) -> Any:
         """The schedule at the moment that the given clock shows."""
         return self.schedule(self.clock.convert(now, self.given, self.reads))
+
+
+def check_clock(argument: str, clock: object) -> None:
+    """Refuse what is no clock, its name too."""
+    if not isinstance(clock, Clock):
+        raise BadArgument(argument, "be a Clock", clock, "write schedules.Clock.SAMPLES, say")
 
 
 def _further(begin: Moment, per_sample: Moment, samples: Any) -> Moment:

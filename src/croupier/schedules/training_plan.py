@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
-from croupier.errors import BadArgument, checked_int
-from croupier.schedules.arithmetic import Schedule, arithmetic, is_number
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
+from croupier.schedules.arithmetic import Schedule, arithmetic, check_function, is_number
 from croupier.schedules.batch_size_ramp import BatchSizeRamp
 from croupier.schedules.kept_in_samples import KeptInSamples
 from croupier.schedules.scaling_rules import ScalingRule
-from croupier.schedules.training_clock import Clock, TrainingClock
+from croupier.schedules.seesaw import SeesawRate
+from croupier.schedules.training_clock import Clock, TrainingClock, check_clock
 
 __all__ = ["PlanRow", "PlanTable", "TrainingPlan"]
 
@@ -88,6 +89,9 @@ class TrainingPlan:
     optimizer : KeptInSamples, optional
         Betas and weight decay at the size they were tuned at.
 
+    The table counts a run without ends of epochs; where a step may not reach over one, each cuts it short, and the run
+    takes as many more steps.
+
     Guarantees: a function of the samples dealt, so that it is the same after every restart, on any number of ranks.
 
     Examples
@@ -114,19 +118,28 @@ class TrainingPlan:
     optimizer: KeptInSamples | None = None
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         if not isinstance(cast("object", self.clock), (TrainingClock, BatchSizeRamp)):
             fix = "write BatchSizeRamp([(0, 256)])"
             raise BadArgument("clock", "be a TrainingClock or a BatchSizeRamp", self.clock, fix)
         if isinstance(self.clock, BatchSizeRamp):
             object.__setattr__(self, "clock", TrainingClock(self.clock))
+        check_clock("reads", self.reads)
         if self.reads is Clock.STEPS and len(self._ramp.stretches) > 1:
             raise BadArgument(
                 "reads", "be another clock than steps where the batch size changes", self.reads,
                 "give the schedule its durations in samples: clock.at(steps=...).samples",
             )  # fmt: skip
         self._clock.at(**{self.reads.name.lower(): 0})  # refuses a clock without a rate
-        if not callable(self.learning_rate):
-            raise BadArgument("learning_rate", "be callable", self.learning_rate, "write schedules.constant(peak=3e-4)")
+        check_function("learning_rate", self.learning_rate, "be callable", fix="write schedules.constant(peak=3e-4)")
+        if self.rule is not None:
+            check_function("rule", self.rule, "be callable", fix="write schedules.SqrtScaling(tuned_at=256), say")
+            if isinstance(self.learning_rate, SeesawRate):
+                fix = "its rate goes by the batch size already"
+                raise BadArgument("rule", "be left out with the rate of Seesaw", self.rule, fix)
+        if self.optimizer is not None and not isinstance(self.optimizer, KeptInSamples):
+            fix = "write KeptInSamples(256, beta2=0.95)"
+            raise BadArgument("optimizer", "be KeptInSamples", type(self.optimizer).__name__, fix)
 
     @property
     def _clock(self) -> TrainingClock:
@@ -146,8 +159,12 @@ class TrainingPlan:
 
     def row(self, step: int, *, world_size: int = 1, micro_batch: int | None = None) -> PlanRow:
         """What holds at a step. Refuses a batch size that ranks and micro-batches do not divide."""
+        step = checked_int("step", step, at_least=0, fix="pass an optimizer step")
         sample = self._ramp.samples_at(step)
         size = self._ramp.size_at(sample)
+        world_size = checked_int("world_size", world_size, at_least=1, fix="pass a whole number")
+        if micro_batch is not None:
+            micro_batch = checked_int("micro_batch", micro_batch, at_least=1, fix="pass a whole number")
         micro = size // world_size if micro_batch is None else micro_batch
         if not micro or size % (world_size * micro):
             raise BadArgument(
@@ -166,9 +183,8 @@ class TrainingPlan:
     ) -> PlanTable:  # fmt: skip
         """The plan over so many samples: a row where the batch size changes, and ``lines`` equal parts besides."""
         ramp = self._ramp
-        checked_int("length", length, at_least=1, fix="pass the samples of the run")
-        for argument, value in (("world_size", world_size), ("lines", lines), ("micro_batch", micro_batch or 1)):
-            checked_int(argument, value, at_least=1, fix="pass a whole number")
+        length = checked_int("length", length, at_least=1, fix="pass the samples of the run")
+        lines = checked_int("lines", lines, at_least=1, at_most=10_000, fix="pass a whole number")
         steps = ramp.steps_at(length)
         at = {ramp.steps_at(length * line // lines) for line in range(lines + 1)}
         at |= {stretch.steps for stretch in ramp.stretches if stretch.steps <= steps}

@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
+from croupier.core.plain_array import real_numbers, whole_numbers
 from croupier.core.shuffling import invert_shuffle, shuffled
 from croupier.core.stage import Context
 from croupier.core.table import Table
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_flag
 
 __all__ = ["Selection"]
 
@@ -46,9 +47,10 @@ class Selection:
     name: str = "selection"
 
     def __post_init__(self) -> None:
-        ids = np.asarray(self.ids)
-        if ids.ndim != 1 or ids.size == 0 or ids.dtype.kind not in "iu":
-            raise BadArgument("ids", "be a list of at least one row number", self.ids, "pass the rows to train on")
+        rule, fix = "be a list of at least one row number", "pass the rows to train on"
+        ids = whole_numbers("ids", self.ids, rule=rule, fix=fix)
+        if ids.size == 0:
+            raise BadArgument("ids", rule, self.ids, fix)
         if np.unique(ids).size != ids.size:
             values, counts = np.unique(ids, return_counts=True)
             raise BadArgument(
@@ -59,12 +61,12 @@ class Selection:
             raise BadArgument("ids", "be >= 0", int(ids.min()), "pass row numbers of the table")
         object.__setattr__(self, "ids", _frozen(ids.astype(np.int64)))
         if self.weights is not None:
-            weights = np.asarray(self.weights, dtype=np.float64)
+            rule, fix = f"be {ids.size} finite numbers >= 0, one an id", "mend the weights"
+            weights = real_numbers("weights", self.weights, rule=rule, fix=fix)
             if weights.shape != ids.shape or not np.all(np.isfinite(weights)) or weights.min() < 0:
-                raise BadArgument(
-                    "weights", f"be {ids.size} finite numbers >= 0, one an id", self.weights, "mend the weights"
-                )
+                raise BadArgument("weights", rule, self.weights, fix)
             object.__setattr__(self, "weights", _frozen(weights))
+        object.__setattr__(self, "shuffle", checked_flag("shuffle", self.shuffle, fix="pass False for the order given"))
 
     def epoch_size(self, table: Table, epoch: int) -> int:
         """The number of chosen rows."""

@@ -11,7 +11,7 @@ from croupier.core.cost import Cost
 from croupier.core.key import Key
 from croupier.core.policies import FewIds, Whole
 from croupier.core.split import Recut, Share, Shares
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, keep_plain_numbers
 from croupier.kernels.partitioning import partition
 from croupier.split.arranging import in_random_order, without_empty_batches
 from croupier.split.global_batches import check_balance, recut_last_global, too_few_for
@@ -70,6 +70,7 @@ class BalancedPacked:
     length: str = "length"
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         check_balance(self.max_tokens, self.micro_batches, self.cost, self.few_ids)
 
     @property

@@ -18,8 +18,8 @@ __all__ = ["check_balance", "recut_last_global", "too_few_for"]
 def check_balance(max_tokens: Any, micro_batches: Any, cost: Any, few_ids: Any) -> None:
     """Refuse arguments that say nothing to balance by."""
     if max_tokens is not None:
-        checked_int("max_tokens", max_tokens, at_least=1, fix="pass None for no memory cap")
-    checked_int("micro_batches", micro_batches, at_least=1, fix="pass 1 for no accumulation")
+        max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass None for no memory cap")
+    micro_batches = checked_int("micro_batches", micro_batches, at_least=1, fix="pass 1 for no accumulation")
     if not isinstance(cost, Cost):
         raise BadArgument("cost", "be a Cost", cost, "pass Cost(linear, quadratic)")
     if not isinstance(few_ids, FewIds):

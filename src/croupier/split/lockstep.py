@@ -49,7 +49,8 @@ class Lockstep:
 
     def __post_init__(self) -> None:
         if self.lanes is not None:
-            checked_int("lanes", self.lanes, at_least=1, fix="pass the usual number of ranks, or None")
+            lanes = checked_int("lanes", self.lanes, at_least=1, fix="pass the usual number of ranks, or None")
+            object.__setattr__(self, "lanes", lanes)
         if not isinstance(self.few_ids, FewIds):
             raise BadArgument("few_ids", "be a FewIds", self.few_ids, "pass FewIds.DROP or FewIds.PAD, say")
 

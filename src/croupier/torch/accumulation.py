@@ -11,6 +11,7 @@ import torch
 
 from croupier.errors import BadArgument, BadState, checked_int
 from croupier.run.deal import Deal
+from croupier.run.standing import Standing
 from croupier.torch.loader import Loader
 
 __all__ = ["Accumulated", "MicroBatch"]
@@ -53,7 +54,7 @@ class Accumulated:
     loader : Loader
         Its plan deals micro-batches; under ``Balanced`` a step's micro-batches stay together.
     micro_batches : int or callable
-        Loader steps to an optimizer step. A callable is asked before each optimizer step, so a schedule
+        Loader steps to an optimizer step. A callable is asked once for each optimizer step, before it, so a schedule
         (``lambda: ramp.size_at(loader.cursor.samples) // 256``) or a controller takes effect at once, whatever has been
         prefetched. Every rank must be given the same number: see ``agreed_integer``.
 
@@ -90,14 +91,16 @@ class Accumulated:
     def __iter__(self) -> Iterator[list[MicroBatch]]:
         """Optimizer steps of one epoch, or of what is left of it after a state was loaded."""
         held: list[tuple[Any, Deal]] = []
-        steps, wanted = 0, self._asked()
+        steps, wanted, place = 0, 0, self.loader.place
         for batch in self.loader:
+            if not held:
+                wanted = self._asked(place)
             held.append((batch, self.loader.deal))
             steps += self.loader.deal.ends_step
             if steps == wanted:
                 self.optimizer_steps += 1
                 yield self._step(held)
-                held, steps, wanted = [], 0, self._asked()
+                held, steps, place = [], 0, self.loader.place
         if held:
             self.optimizer_steps += 1
             yield self._step(held)
@@ -117,8 +120,16 @@ class Accumulated:
         self.loader.load_state_dict(state["loader"])
         self.optimizer_steps = steps
 
-    def _asked(self) -> int:
-        return _checked(self._micro_batches() if callable(self._micro_batches) else self._micro_batches)
+    def _asked(self, place: tuple[Deal | None, Standing]) -> int:
+        """Once it is known that a step begins, and as the run stood before it: no step begins at an epoch's end."""
+        if not callable(self._micro_batches):
+            return _checked(self._micro_batches)
+        here = self.loader.place
+        self.loader.stand_back(place)
+        try:
+            return _checked(self._micro_batches())
+        finally:
+            self.loader.stand_back(here)
 
     def _step(self, held: list[tuple[Any, Deal]]) -> list[MicroBatch]:
         ends = [deal for _, deal in held if deal.ends_step]

@@ -40,6 +40,7 @@ def agreed_integer(decide: Callable[[], int], *, group: Any = None) -> int:
     >>> agreed_integer(lambda: 640)
     640
     """
+    _check_callable(decide)
     return agreed_integers(lambda: [decide()], group=group)[0]
 
 
@@ -53,6 +54,7 @@ def agreed_integers(decide: Callable[[], Sequence[int]], *, group: Any = None) -
     >>> cr.HeldSize(*agreed_integers(lambda: controller.decide(None, cr.HeldSize(16))))
     HeldSize(size=16, samples=16, untested_steps=1)
     """
+    _check_callable(decide)
     if not place_in_world(None, None).is_distributed:
         return _checked(decide())
     mine: tuple[int, ...] = ()
@@ -69,6 +71,11 @@ def agreed_integers(decide: Callable[[], Sequence[int]], *, group: Any = None) -
     if count < 0:
         raise RuntimeError("agreed_integers: the first rank failed to decide; see its error")
     return tuple(_from_first(list(mine) if is_first else [0] * count, group))
+
+
+def _check_callable(decide: Any) -> None:
+    if not callable(decide):
+        raise BadArgument("decide", "be a function without arguments", decide, "write lambda: controller.size, say")
 
 
 def _from_first(values: list[int], group: Any) -> list[int]:

@@ -115,6 +115,12 @@ def find_batch_sizes(
        200    50  10,000
        400    25  10,000
     """
+    if not callable(step):
+        raise BadArgument("step", "be a function of rows and lengths", step, "pass one training step")
+    if memory is not None and not hasattr(memory, "peak_bytes"):
+        raise BadArgument("memory", "be a MemoryReading or None", memory, "pass CudaMemory()")
+    if isinstance(lengths, str) or not hasattr(lengths, "__iter__"):
+        raise BadArgument("lengths", "be a list of lengths", lengths, "pass [128, 512], or tuples of them")
     names = checked_names(columns)
     shapes = [tuple(cap) if isinstance(cap, (tuple, list)) else (cap,) for cap in lengths]
     for cap in (cap for caps in shapes for cap in caps):
@@ -123,7 +129,7 @@ def find_batch_sizes(
         raise BadArgument(
             "lengths", f"have a length for each of {names}, of at least one shape", lengths, "pass bounds"
         )
-    checked_int("most_examples", most_examples, at_least=1, fix="pass the most rows that make sense")
+    most_examples = checked_int("most_examples", most_examples, at_least=1, fix="pass the most rows that make sense")
     if memory is None and torch.cuda.is_available():
         memory = CudaMemory()
     if not isinstance(margin, (int, float)) or not 0.0 <= margin < 1.0:

@@ -10,7 +10,7 @@ import torch
 from torch.distributed.algorithms.ddp_comm_hooks import default_hooks
 from torch.nn.parallel import DistributedDataParallel
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_int, checked_positive
 from croupier.feedback.gradient_norms import GradientNorms
 from croupier.torch.gradient_statistics import norm_of, norms_of_groups, squared_norms, sums_of_squares
 
@@ -72,13 +72,18 @@ class BucketStatistics:
         Raises
         ------
         BadArgument
-            On every rank where any exchanged gradients more often than once, or never.
+            On every rank where any had bad arguments, or exchanged gradients more often than once, or never.
         """
-        mine = sums_of_squares([self._norms])[0] / loss_scale**2
-        fault = "" if self._passes == 1 else f"{self._passes} exchanges of gradients in a step"
+        fault: str | BadArgument = "" if self._passes == 1 else f"{self._passes} exchanges of gradients in a step"
+        try:
+            samples = checked_int("samples", samples, at_least=0, fix="pass this rank's samples in the step")
+            loss_scale = checked_positive("loss_scale", loss_scale, fix="pass scaler.get_scale()")
+        except BadArgument as refused:
+            fault, samples, loss_scale = refused, 0, 1.0
+        mine = sums_of_squares([self._norms])[0] / loss_scale / loss_scale
         self._norms, self._passes = [], 0
         gradients = (parameter.grad for parameter in self._model.parameters() if parameter.grad is not None)
-        whole = squared_norms(gradients) / loss_scale**2
+        whole = squared_norms(gradients) / loss_scale / loss_scale
         norms = norms_of_groups([(mine, samples, None)], whole, fault=fault, loss=loss, group=self._group)
         self.skipped += norms is None and not math.isfinite(whole)
         return norms

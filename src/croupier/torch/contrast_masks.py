@@ -9,7 +9,7 @@ import torch
 
 from croupier.core.batches import Int64
 from croupier.core.plain_array import plain_array
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind
 from croupier.negatives.known_positives import KnownPositives
 
 __all__ = ["host_ids", "in_batch_mask", "masked_logits", "with_false_at"]
@@ -94,6 +94,8 @@ def masked_logits(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     >>> masked_logits(torch.tensor([[2.0, 9.0]]), torch.tensor([[True, False]])).softmax(1).tolist()
     [[1.0, 0.0]]
     """
+    checked_kind("logits", logits, torch.Tensor, fix="pass a tensor")
+    checked_kind("mask", mask, torch.Tensor, fix="pass a tensor")
     if mask.dtype != torch.bool or mask.shape != logits.shape:
         raise BadArgument(
             "mask", f"be bool of shape {tuple(logits.shape)}", f"{mask.dtype} of shape {tuple(mask.shape)}",

@@ -74,7 +74,8 @@ class RankAgreement:
             hashed.update(np.ascontiguousarray(values).tobytes())
         hashed.update(repr((segment.split, segment.refreshed)).encode())
         mine = torch.tensor([segment.epoch, segment.number, int.from_bytes(hashed.digest())])
-        everyones = [(epoch, number, f"{bits:014x}") for epoch, number, bits in map(_to_list, self._all_gathered(mine))]
+        gathered = torch.stack(self._all_gathered(mine)).numpy().tolist()
+        everyones = [(epoch, number, f"{bits:014x}") for epoch, number, bits in gathered]
         if any(theirs != everyones[0] for theirs in everyones):
             raise RanksDisagree(
                 f"ranks planned different batches (epoch, segment, hash by rank: {everyones}); give every rank the same"
@@ -85,7 +86,3 @@ class RankAgreement:
         everyones = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
         cast(Any, dist).all_gather(everyones, mine, group=self._group)
         return everyones
-
-
-def _to_list(values: torch.Tensor) -> list[int]:
-    return values.tolist()

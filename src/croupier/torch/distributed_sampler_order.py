@@ -12,7 +12,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_flag, checked_int
 
 __all__ = ["CutByRank", "DistributedSamplerOrder"]
 
@@ -73,9 +73,16 @@ class DistributedSamplerOrder:
     name: str = "distributed_sampler_order"
 
     def __post_init__(self) -> None:
-        checked_int("batch_size", self.batch_size, at_least=1, fix="pass that of the DataLoader")
-        checked_int("world_size", self.world_size, at_least=1, fix="pass num_replicas of the DistributedSampler")
-        checked_int("seed", self.seed, at_least=0, fix="pass the seed of the DistributedSampler")
+        object.__setattr__(self, "shuffle", checked_flag("shuffle", self.shuffle, fix="pass True or False"))
+        object.__setattr__(self, "drop_last", checked_flag("drop_last", self.drop_last, fix="pass True or False"))
+        batch_size = checked_int("batch_size", self.batch_size, at_least=1, fix="pass that of the DataLoader")
+        object.__setattr__(self, "batch_size", batch_size)
+        world_size = checked_int(
+            "world_size", self.world_size, at_least=1, fix="pass num_replicas of the DistributedSampler"
+        )
+        object.__setattr__(self, "world_size", world_size)
+        seed = checked_int("seed", self.seed, at_least=0, fix="pass the seed of the DistributedSampler")
+        object.__setattr__(self, "seed", seed)
         for argument in ("shuffle", "drop_last"):
             if not isinstance(getattr(self, argument), bool):
                 raise BadArgument(argument, "be True or False", getattr(self, argument), "as in DistributedSampler")

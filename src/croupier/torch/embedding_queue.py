@@ -90,7 +90,9 @@ class EmbeddingQueue:
         self.capacity = checked_int("capacity", capacity, at_least=1, fix="pass the number of entries to keep")
         self.dimension = checked_int("dimension", dimension, at_least=1, fix="pass the size of an embedding")
         if max_age_steps is not None:
-            checked_int("max_age_steps", max_age_steps, at_least=0, fix="pass a number of steps, or None")
+            max_age_steps = checked_int(
+                "max_age_steps", max_age_steps, at_least=0, fix="pass a number of steps, or None"
+            )
         if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
             raise BadArgument("dtype", "be a floating-point dtype", dtype, "pass torch.float32, say")
         self.max_age_steps = max_age_steps

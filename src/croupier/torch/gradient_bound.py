@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind
 
-__all__ = ["last_layer_bound", "sequence_bound"]
+__all__ = ["check_labels", "last_layer_bound", "sequence_bound"]
 
 
 @torch.no_grad()
@@ -39,9 +39,13 @@ def last_layer_bound(logits: torch.Tensor, labels: torch.Tensor, *, ignored: int
     >>> last_layer_bound(torch.tensor([[0.0, 0.0], [9.0, 0.0]]), torch.tensor([0, 1])).tolist()
     [0.7071067690849304, 1.4140390157699585]
     """
+    checked_kind("logits", logits, torch.Tensor, fix="pass a tensor")
+    checked_kind("labels", labels, torch.Tensor, fix="pass a tensor")
+    ignored = checked_int("ignored", ignored, at_least=-(2**63), at_most=2**63 - 1, fix="pass -100, say")
     if logits.ndim < 2 or labels.shape != logits.shape[:-1]:
         what = f"{tuple(labels.shape)} for logits of {tuple(logits.shape)}"
         raise BadArgument("labels", "have the shape of the logits but for the classes", what, "put the classes last")
+    check_labels(labels, logits.shape[-1], ignored)
     return _squares(logits, labels, ignored).unsqueeze(-1).flatten(1).sum(1).sqrt()
 
 
@@ -83,16 +87,36 @@ def sequence_bound(
     >>> bool(torch.allclose(sequence_bound(hidden, head, labels, chunk_tokens=2), whole)), float(whole[1])
     (True, 0.0)
     """
+    checked_kind("hidden", hidden, torch.Tensor, fix="pass a tensor")
+    checked_kind("labels", labels, torch.Tensor, fix="pass a tensor")
+    ignored = checked_int("ignored", ignored, at_least=-(2**63), at_most=2**63 - 1, fix="pass -100, say")
+    if not callable(output):
+        raise BadArgument("output", "be the last layer", output, "pass model.lm_head, say")
     if hidden.ndim != 3 or labels.shape != hidden.shape[:2]:
         what = f"{tuple(labels.shape)} for hidden states of {tuple(hidden.shape)}"
         raise BadArgument("labels", "have the shape (n, tokens)", what, "pass a label for each hidden state")
-    checked_int("chunk_tokens", chunk_tokens, at_least=1, fix="pass the tokens whose logits are held at a time")
+    chunk_tokens = checked_int(
+        "chunk_tokens", chunk_tokens, at_least=1, fix="pass the tokens whose logits are held at a time"
+    )
     sums = torch.zeros(len(labels), dtype=torch.float32, device=hidden.device)
     examples, tokens = torch.nonzero(labels != ignored, as_tuple=True)
     for first in range(0, len(examples), chunk_tokens):
         rows, columns = examples[first : first + chunk_tokens], tokens[first : first + chunk_tokens]
         sums.index_add_(0, rows, _squares(output(hidden[rows, columns]), labels[rows, columns], ignored))
     return sums.sqrt()
+
+
+def check_labels(labels: torch.Tensor, classes: int, ignored: int) -> None:
+    """Refuse what are no numbers of classes; on a device only by their kind, as looking would wait for it."""
+    checked_kind("labels", labels, torch.Tensor, fix="pass a tensor")
+    if labels.dtype.is_floating_point or labels.dtype.is_complex or labels.dtype == torch.bool:
+        raise BadArgument("labels", "be the numbers of classes", f"dtype {labels.dtype}", "write labels.long()")
+    if labels.device.type != "cpu":
+        return
+    outside = labels[(labels != ignored) & ((labels < 0) | (labels >= classes))]
+    if outside.numel():
+        rule = f"be below the {classes} classes of the logits, or {ignored} where they do not count"
+        raise BadArgument("labels", rule, int(outside[0]), "number the classes from 0, or say ignored=")
 
 
 def _squares(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> torch.Tensor:
@@ -102,4 +126,5 @@ def _squares(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> torch.
     chances = functional.softmax(logits.float(), dim=-1)
     # Less 1 at the label before squaring: 1 + |p|**2 - 2 p loses all its digits where the model is sure.
     gradient = chances.scatter_add_(-1, places, torch.full_like(places, -1.0, dtype=chances.dtype))
-    return gradient.square().sum(-1) * counts
+    # Chosen, and not times 0: what does not count may be infinite.
+    return torch.where(counts, gradient.square().sum(-1), 0.0)

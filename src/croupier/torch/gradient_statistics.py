@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_positive
 from croupier.feedback.gradient_norms import GradientNorms
 from croupier.torch.accumulation import MicroBatch
 from croupier.torch.distributed import place_in_world
 from croupier.torch.global_means import sum_over_ranks
+from croupier.torch.gradient_probe import WIDE, GradientProbe, ProbedSums
 
 __all__ = ["GradientStatistics", "norm_of", "norms_of_groups", "squared_norms", "sums_of_squares"]
 
-WIDE = frozenset({torch.float32, torch.float64})
+UNPROBED = ProbedSums()
 
 number_of_pass: Callable[[], int] = cast(Any, torch)._C._current_graph_task_id
 """A number of its own for every call of backward; torch offers it to its own hooks only."""
@@ -40,6 +42,8 @@ class GradientStatistics:
     ----------
     skipped : int
         Steps whose gradients were not finite, as when a loss scale is too large.
+    ungrouped : int
+        Steps of one group alone, which say nothing: of one micro-batch on one rank.
 
     Between two calls of :meth:`measure` there is a ``backward`` for each micro-batch, no more. Only scalars travel, one
     exchange a step. What exists by then has been read once: on a small model a step takes about a hundredth more.
@@ -63,23 +67,25 @@ class GradientStatistics:
     """
 
     def __init__(self, model: Any, *, group: Any = None) -> None:
-        self.skipped = 0
+        self.skipped = self.ungrouped = 0
         self._group = group
-        parameters = cast("Iterable[torch.nn.Parameter]", model.parameters() if hasattr(model, "parameters") else model)
-        self._parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        self._parameters = [parameter for parameter in _parameters_of(model) if parameter.requires_grad]
         if not self._parameters:
             raise BadArgument(
                 "model", "have parameters that require a gradient", model, "pass the model that is trained"
             )
         self._passes: dict[int, list[torch.Tensor | float]] = {}
         self._handles: list[Any] = [parameter.register_hook(self._see) for parameter in self._parameters]
+        self._probe = GradientProbe(self._parameters)
 
     def measure(
         self, micro_batches: Sequence[int | MicroBatch], *, loss_scale: float = 1.0, loss: float | None = None
     ) -> GradientNorms | None:
         """The norms of the step, once all of its gradients are there; None where not finite, or of one group.
 
-        Call it after the last ``backward``, before ``scaler.unscale_``, clipping and ``optimizer.step``.
+        Call it after the last ``backward``, before ``scaler.unscale_``, clipping, ``optimizer.step`` and ``zero_grad``.
+        Losses must be divided already, by the number of micro-batches or through ``micro.loss_scale``: else both
+        numbers are too large by its square, and only their ratio is right.
 
         Parameters
         ----------
@@ -94,29 +100,42 @@ class GradientStatistics:
         Raises
         ------
         BadArgument
-            On every rank where any had another number of backward passes than of micro-batches.
+            On every rank where any had bad arguments, another number of backward passes than of micro-batches, or
+            gradients that are not what the passes added up: clipped, unscaled or zeroed before.
 
         Collective: each rank calls it in every step.
         """
         squares = sums_of_squares(list(self._passes.values()))
         self._passes.clear()
-        fault = "" if len(squares) == len(micro_batches) else f"{len(squares)} passes for {len(micro_batches)} parts"
+        fault: str | BadArgument = ""
+        entries: list[tuple[int, float | None]] = []
+        try:
+            entries = _checked_entries(micro_batches)
+            loss_scale = checked_positive("loss_scale", loss_scale, fix="pass scaler.get_scale()")
+            if len(squares) != len(entries):
+                fault = f"{len(squares)} passes for {len(entries)} parts"
+        except BadArgument as refused:
+            fault, loss_scale = refused, 1.0
         parts = [
-            (square / loss_scale**2, micro, None) if isinstance(micro, int)
-            else (square / loss_scale**2, len(micro.deal), micro.loss_scale)
-            for square, micro in zip(squares, micro_batches, strict=False)
+            (square / loss_scale / loss_scale, size, scale)
+            for square, (size, scale) in zip(squares, entries, strict=False)
         ]  # fmt: skip
         whole = squared_norms(parameter.grad for parameter in self._parameters if parameter.grad is not None)
-        norms = norms_of_groups(parts, whole / loss_scale**2, fault=fault, loss=loss, group=self._group)
-        self.skipped += norms is None and not math.isfinite(whole + sum(squares))
+        norms = norms_of_groups(parts, whole / loss_scale / loss_scale, fault=fault, loss=loss, group=self._group,
+                                probed=self._probe.take())  # fmt: skip
+        is_finite = math.isfinite(whole + sum(squares) + (loss or 0.0))
+        self.skipped += norms is None and not is_finite
+        self.ungrouped += norms is None and is_finite
         return norms
 
     def forget(self) -> None:
         """Leave out what was seen since the last step, of a step that was given up say."""
         self._passes.clear()
+        self._probe.forget()
 
     def remove(self) -> None:
         """Take the hooks off the parameters."""
+        self._probe.remove()
         for handle in self._handles:
             handle.remove()
 
@@ -130,14 +149,45 @@ class GradientStatistics:
             self._passes[number] = [norm]
 
 
+def _parameters_of(model: Any) -> list[torch.nn.Parameter]:
+    given: Any = model.parameters() if hasattr(model, "parameters") else model
+    parameters = list(cast("Iterable[Any]", given)) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(parameter, torch.Tensor) for parameter in parameters):
+        raise BadArgument(
+            "model", "be a module, or its parameters", type(model).__name__, "pass the model that is trained"
+        )
+    return parameters
+
+
+def _checked_entries(micro_batches: Any) -> list[tuple[int, float | None]]:
+    """Samples and scale of each call of backward."""
+    rule, fix = "be a list with an entry for each call of backward", "write measure([8, 8]), or measure(step)"
+    if not isinstance(micro_batches, Sequence) or isinstance(micro_batches, str):
+        raise BadArgument("micro_batches", rule, micro_batches, fix)
+    entries: list[tuple[int, float | None]] = []
+    given = cast("Sequence[Any]", micro_batches)
+    for entry in given:
+        if hasattr(entry, "deal") and hasattr(entry, "loss_scale"):
+            entries.append((len(entry.deal), entry.loss_scale))
+            continue
+        try:
+            entries.append((operator.index(entry), None))
+        except TypeError:
+            raise BadArgument("micro_batches", rule, given, fix) from None
+        if entries[-1][0] < 0:
+            raise BadArgument("micro_batches", "be numbers of samples", given, fix)
+    return entries
+
+
 def squared_norms(gradients: Iterable[torch.Tensor]) -> float:
     """The squared norm of some gradients together."""
     return sums_of_squares([[norm_of(gradient) for gradient in gradients]])[0]
 
 
 def norms_of_groups(
-    parts: Sequence[tuple[float, int, float | None]], whole: float, *, fault: str, loss: float | None, group: Any
-) -> GradientNorms | None:
+    parts: Sequence[tuple[float, int, float | None]], whole: float, *, fault: str | BadArgument, loss: float | None,
+    group: Any, probed: ProbedSums = UNPROBED,
+) -> GradientNorms | None:  # fmt: skip
     """From what each group added to this rank's gradient; collective.
 
     Parameters
@@ -147,10 +197,12 @@ def norms_of_groups(
         throughout means its share of all samples times the ranks.
     whole : float
         The squared norm of the gradient, averaged over ranks.
-    fault : str
-        What is wrong on this rank, if anything.
+    fault : str or BadArgument
+        What is wrong on this rank, if anything; raised once the other ranks know of it.
     loss : float, optional
     group : ProcessGroup, optional
+    probed : ProbedSums
+        What this rank's gradients are, beside what they should be.
     """
     ranks = dist.get_world_size(group) if place_in_world(None, None).is_distributed else 1
     by_size = all(scale is None for _, _, scale in parts)
@@ -171,9 +223,12 @@ def norms_of_groups(
         sum(scale**2 / size for _, size, scale in there),
         float(len(there)),
         float(bool(fault)),
+        *probed,
     ]
     everyones = sum_over_ranks(torch.tensor(mine, dtype=torch.float64), group)
-    added, weight, per_sample, per_sample_squared, groups, faults = cast("list[float]", everyones.tolist())
+    added, weight, per_sample, per_sample_squared, groups, faults, *probes = cast("list[float]", everyones.tolist())
+    if isinstance(fault, BadArgument):
+        raise fault
     if faults:
         raise BadArgument(
             "measure", "be called with an entry for each call of backward since the last", fault or "another on a rank",
@@ -185,11 +240,19 @@ def norms_of_groups(
     unit = 1 / weight if by_size else 1 / ranks
     total = unit * weight
     mean_square, mean_whole = added * unit / (ranks * unit) ** 2 / total, whole / total**2
+    if not mean_whole and mean_square:
+        raise BadArgument("gradients", "still be there", "zeros alone", "measure before zero_grad()")
     if mean_whole > 1.1 * mean_square:  # but for rounding in half precision
         raise BadArgument(
             "gradients", "be the mean over ranks of what was added up",
             f"a mean of square {mean_whole:.4g} from squares of {mean_square:.4g}",
             "measure after the last backward, before unscaling and clipping, and zero gradients after each step",
+        )  # fmt: skip
+    if (sums := ProbedSums(*probes)).differ:
+        raise BadArgument(
+            "gradients", "be as the calls of backward added them up",
+            f"{sums.there:.4g} along one direction, where {sums.seen:.4g} was added",
+            "measure before unscaling, clipping and zero_grad(), which change them",
         )  # fmt: skip
     group_samples, samples = total / (unit * per_sample), total**2 / (unit**2 * per_sample_squared)
     return GradientNorms(mean_square, min(mean_whole, mean_square), group_samples, samples, loss=loss)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 
 from croupier.core.key import Key, checked_key
-from croupier.errors import BadArgument, checked_fraction, checked_int
+from croupier.errors import BadArgument, checked_flag, checked_fraction, checked_int, checked_real
 from croupier.feedback.choosing import Choice, chosen_once, chosen_with_replacement
 from croupier.feedback.score_levels import PARTS
 from croupier.kernels.elementary import power
@@ -103,7 +103,7 @@ def percentile_sample(losses: torch.Tensor, keep: float, key: Key, *, uniform_sh
     >>> choice.places.tolist(), [round(w, 2) for w in choice.weights.tolist()]
     ([1, 3], [0.82, 0.6])
     """
-    checked_fraction("keep", keep, fix="pass the part to train on, like 0.5")
+    keep = checked_fraction("keep", keep, fix="pass the part to train on, like 0.5")
     values = _scores("losses", losses, least=-LARGEST)
     parts = _uniform_parts(uniform_share)
     ranks = np.empty(values.size)
@@ -147,6 +147,7 @@ def importance_sample(
     >>> choice.places.tolist(), [round(w, 3) for w in choice.weights.tolist()]
     ([0, 2], [0.5, 1.5])
     """
+    replacement = checked_flag("replacement", replacement, fix="pass True or False")
     values, parts = _scores("scores", scores, least=0.0), _uniform_parts(uniform_share)
     wanted, stream = _count(count), checked_key(key)
     if replacement:
@@ -178,6 +179,7 @@ def _count(count: int) -> int:
 
 
 def _uniform_parts(share: float) -> int:
+    share = checked_real("uniform_share", share, "be in [0, 1]", at_least=0, at_most=1, fix="pass 0.1, say")
     if isinstance(share, bool) or not 0.0 <= float(share) <= 1.0:
         raise BadArgument("uniform_share", "be in [0, 1]", share, "pass a share like 0.1")
     return ceil(Fraction(float(share)) * PARTS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_kind, checked_real
 from croupier.torch.global_means import sum_over_ranks
 
 __all__ = ["global_expert_counts", "load_balancing_loss"]
@@ -45,7 +45,8 @@ def global_expert_counts(
     >>> global_expert_counts(torch.tensor([[0, 2], [0, 1], [3, 1]]), 4, mask=torch.tensor([True, True, False])).tolist()
     [2, 1, 1, 0]
     """
-    checked_int("experts", experts, at_least=1, fix="pass the number of experts")
+    checked_kind("selected_experts", selected_experts, torch.Tensor, fix="pass a tensor")
+    experts = checked_int("experts", experts, at_least=1, fix="pass the number of experts")
     if selected_experts.ndim < 2 or selected_experts.is_floating_point() or selected_experts.dtype == torch.bool:
         raise BadArgument(
             "selected_experts", "be integers of shape (..., tokens, top_k)", _described(selected_experts),
@@ -119,6 +120,9 @@ def load_balancing_loss(
     >>> round(sum(float(load_balancing_loss(p, c, scale)) for p, c in zip((code, prose), alone, strict=True)), 6)
     1.5
     """
+    checked_kind("probabilities", probabilities, torch.Tensor, fix="pass a tensor")
+    checked_kind("expert_counts", expert_counts, torch.Tensor, fix="pass a tensor")
+    scale = checked_real("scale", scale, "be a finite number", fix="pass the weight of the loss")
     if probabilities.ndim < 2 or not probabilities.is_floating_point():
         raise BadArgument(
             "probabilities", "be floats of shape (..., tokens, experts)", _described(probabilities),
@@ -139,6 +143,8 @@ def load_balancing_loss(
 
 def _counts_of(mask: torch.Tensor | None, rows: torch.Tensor) -> torch.Tensor:
     """Whether each token counts, bool of shape (tokens,), for rows of shape (..., tokens, n)."""
+    if mask is not None:
+        checked_kind("mask", mask, torch.Tensor, fix="pass a tensor, or None")
     tokens = rows.shape[-2]
     if mask is None:
         return torch.ones(tokens, dtype=torch.bool, device=rows.device)

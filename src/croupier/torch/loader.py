@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from croupier.core.cursor import Cursor
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_kind
 from croupier.run.choices import Choices, choice_key
 from croupier.run.deal import Deal
 from croupier.run.dealer import Dealer
@@ -113,6 +113,7 @@ class Loader:
         ``loader.column("weight", 1.0)`` a loop serves plans with weights and without.
         """
         deal = self.deal
+        checked_kind("name", name, str, fix='pass "weight", say')
         if name not in deal.columns:
             if default is None:
                 there = ", ".join(map(repr, deal.columns)) or "none"
@@ -162,7 +163,10 @@ class Loader:
         ``deal.chosen`` holds their places, and the ledger, that of a state too, counts candidates and chosen over all
         ranks. Every rank must choose as many, once a batch; which ones, each decides for itself.
         """
-        of = self.deal if deal is None else deal
+        if not isinstance(choice, (BiasedChoice, WeightedChoice)):
+            what, fix = type(choice).__name__, "pass what hardest or importance_sample returned, not its places"
+            raise BadArgument("choice", "be a choice among the candidates", what, fix)
+        of = self.deal if deal is None else checked_kind("deal", deal, Deal, fix="pass loader.deal")
         if choice.candidates != len(of):
             raise BadArgument("choice", f"be among the {len(of)} ids of the deal", choice.candidates, "pass its deal")
         if of.chosen is not None:

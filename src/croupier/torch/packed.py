@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_int, checked_kind
 
 __all__ = ["Packed", "PackedRows", "packed", "packed_rows"]
 
@@ -64,12 +64,14 @@ class Packed:
 
         A label belongs to the token before it; the first token of a sequence has none before it in its own sequence.
         """
+        ignored = checked_int("ignored", ignored, at_least=-(2**31), at_most=2**31, fix="pass -100, say")
         labels = self.tokens.clone()
         labels[self.position_ids == 0] = ignored
         return labels
 
     def unpacked(self, values: torch.Tensor) -> list[torch.Tensor]:
         """What was computed for each token, sequence by sequence: losses, hidden states."""
+        checked_kind("values", values, torch.Tensor, fix="pass a tensor")
         return list(torch.split(values, [int(length) for length in self.cu_seqlens.diff()]))
 
 
@@ -90,6 +92,9 @@ def packed(sequences: Sequence[torch.Tensor]) -> Packed:
     >>> batch.labels().tolist()
     [-100, 6, 7, -100, 9]
     """
+    checked_kind("sequences", sequences, Sequence, fix="pass a list of tensors")
+    for sequence in sequences:
+        checked_kind("sequences", sequence, torch.Tensor, fix="pass a list of tensors")
     lengths: list[int] = []
     for place, sequence in enumerate(sequences):
         if not isinstance(sequence, torch.Tensor) or sequence.ndim == 0 or not len(sequence):
@@ -154,6 +159,12 @@ def packed_rows(samples: Sequence[tuple[torch.Tensor, int]], *, max_tokens: int,
     >>> batch.tokens.tolist(), batch.sequence_ids.tolist()
     ([[5, 6, 7, 0], [8, 9, 4, 0]], [[1, 1, 2, 0], [1, 1, 1, 0]])
     """
+    max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass the length of a row")
+    padding = checked_int("padding", padding, at_least=-(2**63), at_most=2**63 - 1, fix="pass a token")
+    checked_kind("samples", samples, Sequence, fix="pass a list of pairs (tensor, pack)")
+    for sample in samples:
+        if not isinstance(sample, tuple) or len(sample) != 2 or not isinstance(sample[0], torch.Tensor):
+            raise BadArgument("samples", "be pairs of a tensor and its pack", sample, "collate what the dataset gives")
     rows: dict[int, list[torch.Tensor]] = {}
     for tokens, pack in samples:
         rows.setdefault(int(pack), []).append(tokens)

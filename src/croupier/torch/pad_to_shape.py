@@ -11,7 +11,7 @@ import torch
 
 from croupier.batch.shapes import Shapes
 from croupier.core.batches import Int64
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_int, checked_kind
 from croupier.kernels.covering import cheapest_cover
 
 __all__ = ["PadToShape", "Padded"]
@@ -37,6 +37,8 @@ class Padded:
 
     def mask(self, column: int = 0) -> torch.Tensor:
         """True where a position holds data, bool of shape (rows, padded length)."""
+        last = len(self.tensors) - 1
+        column = checked_int("column", column, at_least=0, at_most=last, fix="pass the place of a tensor")
         places = torch.arange(self.tensors[column].shape[1], device=self.lengths.device)
         return places[None, :] < self.lengths[:, column, None]
 
@@ -90,6 +92,7 @@ class PadToShape:
 
     def __call__(self, examples: Sequence[torch.Tensor] | Sequence[tuple[torch.Tensor, ...]]) -> Padded:
         """Pad."""
+        checked_kind("examples", examples, Sequence, fix="pass a list of tensors")
         rows = [cast("tuple[torch.Tensor, ...]", e if isinstance(e, (tuple, list)) else (e,)) for e in examples]
         is_whole = all(isinstance(tensor, torch.Tensor) and tensor.ndim for row in rows for tensor in cast(Any, row))
         if not rows or not is_whole:

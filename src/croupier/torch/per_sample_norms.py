@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch.func import functional_call, grad, jvp, vmap
 
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_flag, checked_int, checked_kind
 from croupier.feedback.gradient_norms import GradientNorms, InnerProducts
 
 __all__ = ["per_sample_norms"]
@@ -74,7 +74,16 @@ def per_sample_norms(
     >>> norms.groups, norms.whole, round(norms.noise_trace, 6), round(norms.inner.variance, 6)
     (12.5, 9.0, 4.666667, 42.0)
     """
-    checked_int("chunk_samples", chunk_samples, at_least=1, fix="pass how many samples' gradients fit into memory")
+    checked_kind("model", model, torch.nn.Module, fix="pass the model that is trained")
+    if not callable(loss):
+        raise BadArgument("loss", "be a function of the model and a row", loss, "write lambda model, x: ...")
+    checked_kind("batch", batch, tuple, fix="pass a tuple like (inputs, targets)")
+    for tensor in batch:
+        checked_kind("batch", tensor, torch.Tensor, fix="pass a tuple of tensors")
+    with_inner = checked_flag("with_inner", with_inner, fix="pass True or False")
+    chunk_samples = checked_int(
+        "chunk_samples", chunk_samples, at_least=1, fix="pass how many samples' gradients fit into memory"
+    )
     samples = len(batch[0]) if batch else 0
     least = 4 if with_inner else 2
     if samples < least or any(len(part) != samples for part in batch):

@@ -208,7 +208,7 @@ class Rewindable:
             self._ahead -= 1
 
     def _check_open(self, mark: Mark) -> None:
-        if mark not in self._marks:
+        if not isinstance(mark, Mark) or mark not in self._marks:
             raise BadArgument("mark", "be open, and of this stream", mark, "a released one leads nowhere: mark again")
 
     def _check_for_good(self, what: str) -> None:

@@ -28,6 +28,8 @@ class ScoreBook:
         Of a plan with :class:`croupier.KeepScores`, or that learns.
     ignored : int
         The label of tokens that do not count.
+    bias : bool
+        Whether the last layer has one: its gradient is a part of "gradient_norm".
 
     Signals: "loss", "el2n", "margin" and "correct" as in :class:`TrainingScores`; "gradient_norm", that of the last
     layer, where ``hidden`` is given; any other by name. Only those that the plan makes use of are computed. An example
@@ -51,13 +53,16 @@ class ScoreBook:
     [-1.0, 0.0, 1.0, 2.0]
     """
 
-    def __init__(self, loader: Loader, *, ignored: int = -100) -> None:
+    def __init__(self, loader: Loader, *, ignored: int = -100, bias: bool = True) -> None:
         if not isinstance(loader, Loader):
             raise BadArgument("loader", "be a croupier.torch.Loader", loader, "wrap the DataLoader in one")
         if not loader.dealer.program.memory.signals:
             raise BadArgument("loader", "have a plan that keeps something", loader, "add KeepScores((Mean(),)) to it")
+        if not isinstance(bias, bool):
+            raise BadArgument("bias", "be True or False", bias, "pass False for a last layer without one")
         self._loader = loader
         self._ignored = ignored
+        self._bias = bias
 
     def record(
         self,
@@ -86,10 +91,16 @@ class ScoreBook:
             found = training_scores(logits, labels, ignored=self._ignored)._asdict()
             signals = {**{name: found[name] for name in wanted if name in found}, **others}
         if GRADIENT_NORM in wanted and GRADIENT_NORM not in others and hidden is not None:
-            signals[GRADIENT_NORM] = last_layer_gradient_norm(logits, labels, hidden, ignored=self._ignored)
+            signals[GRADIENT_NORM] = last_layer_gradient_norm(
+                logits, labels, hidden, bias=self._bias, ignored=self._ignored
+            )
         missing = [name for name in wanted if name not in signals]
         if missing:
-            fix = "pass hidden=" if missing == [GRADIENT_NORM] else f"write record(logits, labels, {missing[0]}=...)"
+            fix = (
+                "pass hidden=" if missing == [GRADIENT_NORM]
+                else f"write record(logits, labels, {missing[0]}=...), or keep what it computes itself:"
+                f" {', '.join(TrainingScores._fields)}, and {GRADIENT_NORM} with hidden="
+            )  # fmt: skip
             raise BadArgument("record", f"be given what the plan keeps, {missing}", sorted(signals), fix)
         is_empty = (labels == self._ignored).reshape(len(labels), -1).all(1)
         rows = [values.detach().to(logits.device, torch.float32) for values in (is_empty, *signals.values())]

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch.nn import functional
 
-from croupier.errors import BadArgument
-from croupier.torch.gradient_bound import last_layer_bound
+from croupier.errors import BadArgument, checked_flag, checked_int, checked_kind
+from croupier.torch.gradient_bound import check_labels, last_layer_bound
 
 __all__ = ["TrainingScores", "last_layer_gradient_norm", "training_scores"]
 
@@ -55,7 +55,7 @@ def training_scores(logits: torch.Tensor, labels: torch.Tensor, *, ignored: int 
     >>> scores.margin.tolist(), scores.correct.tolist()
     ([2.0, -3.0], [1.0, 0.0])
     """
-    _check(logits, labels)
+    _check(logits, labels, ignored)
     parts = [_of_chunk(some, theirs, ignored) for some, theirs in _chunks(logits, labels)]
     return TrainingScores(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
@@ -95,7 +95,9 @@ def last_layer_gradient_norm(
     >>> bool(torch.allclose(last_layer_gradient_norm(logits, labels, hidden), exact))
     True
     """
-    _check(logits, labels)
+    checked_kind("hidden", hidden, torch.Tensor, fix="pass a tensor")
+    bias = checked_flag("bias", bias, fix="pass True or False")
+    _check(logits, labels, ignored)
     if hidden.shape[:-1] != labels.shape:
         what = f"{tuple(hidden.shape)} for labels of {tuple(labels.shape)}"
         raise BadArgument(
@@ -115,12 +117,13 @@ def _of_chunk(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> tuple
     held = logits.float()
     own = held.gather(-1, places).squeeze(-1)
     others = held.scatter(-1, places, -torch.inf).amax(-1)
-    losses = torch.logsumexp(held, -1) - own
+    losses = (torch.logsumexp(held, -1) - own).reshape(rows, -1)
     margins = (own - others).reshape(rows, -1)
+    # Chosen, and not times 0: logits of what does not count may be infinite, or not numbers.
     scores = (
-        (losses.reshape(rows, -1) * counts).sum(1) / tokens,
+        torch.where(counts, losses, 0.0).sum(1) / tokens,
         last_layer_bound(held, labels, ignored=ignored),
-        (margins * counts).sum(1) / tokens,
+        torch.where(counts, margins, 0.0).sum(1) / tokens,
         ((margins > 0) | ~counts).all(1).float(),
     )
     return tuple(score.masked_fill(is_empty, torch.nan) for score in scores)
@@ -132,8 +135,9 @@ def _gram_norm(
     rows, counts = len(labels), labels != ignored
     places = torch.where(counts, labels, 0).unsqueeze(-1)
     errors = functional.softmax(logits.float(), -1)
-    errors = errors.scatter_add_(-1, places, torch.full_like(places, -1.0, dtype=errors.dtype)) * counts.unsqueeze(-1)
-    errors, inside = errors.reshape(rows, -1, logits.shape[-1]), hidden.float().reshape(rows, -1, hidden.shape[-1])
+    errors = errors.scatter_add_(-1, places, torch.full_like(places, -1.0, dtype=errors.dtype))
+    errors, inside = (torch.where(counts.unsqueeze(-1), part, 0.0) for part in (errors, hidden.float()))
+    errors, inside = errors.reshape(rows, -1, logits.shape[-1]), inside.reshape(rows, -1, hidden.shape[-1])
     products = torch.bmm(inside, inside.mT) + float(bias)
     norms = (torch.bmm(errors, errors.mT) * products).sum((1, 2)).clamp_min(0.0).sqrt()
     return norms.masked_fill(~counts.reshape(rows, -1).any(1), torch.nan)
@@ -152,7 +156,11 @@ def _split(values: torch.Tensor, rows: int) -> list[torch.Tensor]:
     return list(cast("Any", values.detach()).split(rows))
 
 
-def _check(logits: torch.Tensor, labels: torch.Tensor) -> None:
+def _check(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> None:
+    for argument, values in (("logits", logits), ("labels", labels)):
+        checked_kind(argument, values, torch.Tensor, fix="pass a tensor")
+    ignored = checked_int("ignored", ignored, at_least=-(2**63), at_most=2**63 - 1, fix="pass -100, say")
     if logits.ndim < 2 or labels.shape != logits.shape[:-1] or logits.shape[-1] < 2:
         what = f"{tuple(labels.shape)} for logits of {tuple(logits.shape)}"
         raise BadArgument("labels", "have the shape of the logits but for two classes or more", what, "classes last")
+    check_labels(labels, logits.shape[-1], ignored)

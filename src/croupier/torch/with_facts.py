@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from croupier.errors import BadArgument
 from croupier.run.deal import Deal
 
 __all__ = ["Row", "WithFacts"]
@@ -44,6 +45,8 @@ class WithFacts(torch.utils.data.Dataset[Any]):
     """
 
     def __init__(self, dataset: Any) -> None:
+        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
+            raise BadArgument("dataset", "have rows by number, and a length", dataset, "pass a map-style dataset")
         self.dataset = dataset
 
     def __getitem__(self, index: int) -> Any:
