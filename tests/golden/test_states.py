@@ -72,17 +72,17 @@ def test_states_from_before_fields_were_added_load(name, tmp_path):
 def test_states_are_brought_up_version_by_version(tmp_path, monkeypatch):
     """A future in which version 2 counted in hundreds, and version 3 called it by another name."""
     state, _, _ = opened(FOLDER / "v1-plain.state", tmp_path)
-    hundredfold = {field: value for field, value in state.items() if field != "has_grown"} | {"grown": 0}
+    hundredfold = {field: value for field, value in state.items() if field != "has_grown"} | {"times_grown": 0}
     monkeypatch.setattr(state_versions, "FIELDS", {*state} - {"has_grown"} | {"rows_grown"})
     monkeypatch.setattr(state_versions, "STATE_VERSION", 3)
 
     def to_2(old):
         return {field: value for field, value in old.items() if field != "has_grown"} | {
-            "grown": 100 * old["has_grown"]
+            "times_grown": 100 * old["has_grown"]
         }
 
     def to_3(old):
-        return {field: value for field, value in old.items() if field != "grown"} | {"rows_grown": old["grown"]}
+        return {field: value for field, value in old.items() if field != "times_grown"} | {"rows_grown": old["times_grown"]}
 
     monkeypatch.setattr(state_versions, "MIGRATIONS", (to_2, to_3))
     brought = state_versions.checked_state(state)

@@ -315,3 +315,52 @@ def test_a_folder_whose_name_is_no_text_can_be_saved(tmp_path):
     again, _ = marked_run()
     again.load_state_dict(cr.load_state(tmp_path / "state"))
     assert [list(deal) for deal in again] == [list(deal) for deal in dealing]
+
+
+def test_a_ramp_and_what_is_learned_go_on_over_growth():
+    ramp = cr.BatchSizeRamp([(0, 2), (20, 4)])
+    plan = cr.chain(cr.Sequential(), cr.RampedSize(ramp))
+    started = cr.Dealer(plan, cr.Table(size=12), seed=0)
+    next(iter(started))
+    grown = cr.Dealer(plan, cr.Table(size=24), seed=0)
+    grown.load_state_dict(started.state_dict())
+    list(grown)
+    sizes = [(deal.start.samples, len(deal)) for deal in grown]
+    assert sizes == [(12, 2), (14, 2), (16, 2), (18, 2), (20, 4), (24, 4), (28, 4), (32, 4)]
+    assert grown.state_dict()["grown"] == [1, 12, 1]
+    again = cr.Dealer(plan, cr.Table(size=30), seed=0)
+    again.load_state_dict(grown.state_dict())
+    assert again.program.epochs.past == (2, 36, 2)
+    assert [len(deal) for deal in again][0] == 4
+
+
+def test_a_plan_that_learns_goes_on_over_growth_and_a_restart_after_it():
+    plan = cr.chain(cr.LossWeighted(), cr.FixedSize(4), segment_ids=8)
+
+    def trained(dealer, steps):
+        for step, deal in enumerate(dealer, start=1):
+            dealer.observe(deal, deal.ids % 5 + 0.5)
+            if step == steps:
+                break
+        return dealer
+
+    def grown_from(state, size):
+        dealer = cr.Dealer(plan, cr.Table(size=size), seed=0)
+        dealer.load_state_dict(state)
+        return dealer
+
+    begun = trained(cr.Dealer(plan, cr.Table(size=32), seed=0), 5)
+    grown = grown_from(begun.state_dict(), 64)
+    trained(grown, None)
+    trained(grown, 7)
+    resumed = grown_from(grown.state_dict(), 64)
+    assert resumed.program.epochs.ordinal(1, 0) == 4
+    trained(resumed, None)
+    assert (resumed.cursor.epoch, resumed.cursor.samples) == (2, 32 + 64)
+    trained(resumed, None)
+
+
+@pytest.mark.parametrize("grown", [3, [1], [0, 0, -1], [0, 0, 2.0], ["a", 0, 0], [1, 10, 1], None])
+def test_growth_that_cannot_have_been_is_refused(state, grown):
+    with pytest.raises(BadState, match=r"grown must be (an epoch, and|at epoch 0 or before)"):
+        dealer().load_state_dict(sealed({**state, "grown": grown}))

@@ -34,6 +34,8 @@ class RampedSize:
     smaller, in any case the last. Changes at multiples of ``segment_ids``, with sizes that divide it, leave none.
     After a stage that sorts by length, steps come in random order within each stretch of one size.
 
+    The samples dealt are those of the flat order: epochs and steps that are skipped on request count as dealt.
+
     Guarantees: a function of the samples dealt, so a resumed run cuts as it would have; every id given is dealt once;
     no step above the size.
 

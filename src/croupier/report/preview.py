@@ -166,7 +166,7 @@ def _re_pairing(program: Program, epoch: int) -> float | None:
     """Measured on whole epochs, or on those of the table's first rows where it is larger."""
     if program.table.size > EXACT_IDS // 2:
         try:
-            program = program.on_table(program.table.prefix(EXACT_IDS // 2))
+            program = program.on_table(program.table.prefix(EXACT_IDS // 2), program.epochs.past)
         except ValueError:  # an order that asks for rows beyond the sample
             return None
     return re_pairing(_batch_of_each_id(program, epoch), _batch_of_each_id(program, epoch + 1))

@@ -276,7 +276,7 @@ class Dealer:
     def _take_grown_table(self) -> None:
         """An epoch begins on all the rows there are, also where the one before had to be finished on fewer."""
         if self._pass_start.epoch_steps == 0 and self.program.table is not self._whole_table:
-            self.program = self.program.on_table(self._whole_table)
+            self.program = self.program.on_table(self._whole_table, self.program.epochs.at(self._pass_start.epoch))
             self._has_grown = True
             self._counts.clear()
 

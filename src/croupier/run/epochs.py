@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Protocol, cast, runtime_checkable
+from typing import NamedTuple, Protocol, cast, runtime_checkable
 
 from croupier.core.chain import Chain
 from croupier.core.ledger import Ledger
@@ -13,7 +13,7 @@ from croupier.core.stage import Order
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds
 
-__all__ = ["DEFAULT_SEGMENT_IDS", "Epochs"]
+__all__ = ["DEFAULT_SEGMENT_IDS", "Epochs", "Past"]
 
 DEFAULT_SEGMENT_IDS = 2**18
 REMEMBERED_EPOCHS = 16
@@ -27,6 +27,14 @@ class _HasTail(Protocol):
     def batch_size(self) -> int: ...
     @property
     def tail(self) -> Tail: ...
+
+
+class Past(NamedTuple):
+    """What was dealt before the epoch from which on the table is as it is, of a run whose table has grown."""
+
+    epoch: int = 0
+    ids: int = 0
+    segments: int = 0
 
 
 class Epochs:
@@ -45,7 +53,7 @@ class Epochs:
         Ids of a segment: as asked for, rounded up to full steps, so that no batch is cut short by a segment's end.
     """
 
-    def __init__(self, plan: Chain, table: Table, lanes: int) -> None:
+    def __init__(self, plan: Chain, table: Table, lanes: int, past: Past = Past()) -> None:
         plan.epoch_size(table, 0)  # refuses a plan that does not begin with an order
         self._order = cast(Order, plan.leaves()[0][1])
         self._table = table
@@ -54,8 +62,9 @@ class Epochs:
         self.granule = self.batch_size * lanes if self.batch_size else 1
         self.window = -(-int(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
         self._sizes: dict[int, int] = {}
-        self._ids_before = [0]
-        self._segments_before = [0]
+        self.past = past
+        self._ids_before = [past.ids]
+        self._segments_before = [past.segments]
 
     def size(self, epoch: int) -> int:
         """Positions the order has in this epoch; asked once, then remembered for the epochs at hand."""
@@ -70,9 +79,12 @@ class Epochs:
         if epoch > MOST_EPOCHS + 1:
             fix = "put Repeat(order, k) into the plan: an epoch is then k times as long"
             raise BadArgument("epoch", f"be at most {MOST_EPOCHS}", epoch, fix)
-        while len(self._ids_before) <= epoch:
-            self._ids_before.append(self._ids_before[-1] + self.size(len(self._ids_before) - 1))
-        return self._ids_before[epoch]
+        first = self.past.epoch
+        if epoch < first:  # dealt again, on the table as it is now
+            return sum(map(self.size, range(epoch)))
+        while len(self._ids_before) <= epoch - first:
+            self._ids_before.append(self._ids_before[-1] + self.size(first + len(self._ids_before) - 1))
+        return self._ids_before[epoch - first]
 
     def bounds(self, epoch: int) -> tuple[int, int]:
         """The part of the stream that this epoch deals, after its tail policy."""
@@ -96,9 +108,18 @@ class Epochs:
 
     def ordinal(self, epoch: int, number: int) -> int:
         """The segment's place among all segments of the run."""
-        while len(self._segments_before) <= epoch:
-            self._segments_before.append(self._segments_before[-1] + self.segments(len(self._segments_before) - 1))
-        return self._segments_before[epoch] + number
+        first = self.past.epoch
+        if epoch < first:
+            return sum(map(self.segments, range(epoch))) + number
+        while len(self._segments_before) <= epoch - first:
+            self._segments_before.append(
+                self._segments_before[-1] + self.segments(first + len(self._segments_before) - 1)
+            )
+        return self._segments_before[epoch - first] + number
+
+    def at(self, epoch: int) -> Past:
+        """What was dealt before an epoch."""
+        return Past(epoch, self.ids_before(epoch), self.ordinal(epoch, 0))
 
     def parts(self, epoch: int, number: int) -> Iterator[tuple[int, int, int]]:
         """The positions of a segment, as (epoch whose order they belong to, first position, position after the last).
@@ -108,7 +129,8 @@ class Epochs:
         start, stop = self.bounds(epoch)
         begin = start + number * self.window
         end = stop if number == self.segments(epoch) - 1 else begin + self.window
-        inner = max(0, bisect_right(self._ids_before, begin) - 1)
+        # Under CARRY, the only tail that reaches over the start of an epoch, a table does not grow.
+        inner = epoch if self.tail is not Tail.CARRY else max(0, bisect_right(self._ids_before, begin) - 1)
         while begin < end:
             first, after = self.ids_before(inner), self.ids_before(inner + 1)
             if begin < after:

@@ -25,7 +25,7 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument, NoInverse, checked_int
 from croupier.run.adopted_numbers import AdoptedNumbers
 from croupier.run.adoption import Adoption
-from croupier.run.epochs import Epochs
+from croupier.run.epochs import Epochs, Past
 from croupier.run.length_columns import length_columns, split_length
 from croupier.run.memory import Memory
 from croupier.run.refreshes import Refreshes
@@ -84,12 +84,17 @@ class Program:
         self._prepared_for(0)
         self.plan_description = describe(plan)
 
-    def on_table(self, table: Table) -> Program:
+    def with_past(self, past: Past) -> Program:
+        """The same run, whose table grew after that."""
+        self.epochs = Epochs(self.plan, self.table, self.lanes, past)
+        return self
+
+    def on_table(self, table: Table, past: Past) -> Program:
         """The same run on another table; what was learned stays, and rows that are new begin unobserved."""
         memory = self.memory.grown(self.plan.leaves(), table.size)
         grown = Program(self.plan, table, seed=self.seed, split=self.split, lanes=self.lanes, memory=memory)
         grown.costs, grown.batch_sizes, grown.refreshes = self.costs, self.batch_sizes, self.refreshes
-        return grown
+        return grown.with_past(past)
 
     def aside(self) -> Program:
         """The same run, that may take over a state while this one stays as it is; what is prepared serves both."""

@@ -17,7 +17,7 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument, BadState, TooFewIds
 from croupier.run.adopted_numbers import AdoptedNumbers
 from croupier.run.audit import Skip
-from croupier.run.epochs import MOST_EPOCHS
+from croupier.run.epochs import MOST_EPOCHS, Past
 from croupier.run.program import Program
 from croupier.run.refreshes import Refreshes, checked_entry
 from croupier.run.state_versions import STATE_VERSION, checked_state, sealed
@@ -42,6 +42,7 @@ def write_state(
         "ledger": [[entry.stage, entry.event, entry.ids, entry.tokens] for entry in ledger],
         "skipped": [[list(skip.start), list(skip.stop)] for skip in skipped],
         "has_grown": has_grown,
+        "grown": list(program.epochs.past),
         "costs": program.costs.to_list(at),
         "batch_sizes": program.batch_sizes.to_list(at),
         "refreshes": program.refreshes.to_list(program.epochs, cursor),
@@ -70,7 +71,7 @@ def read_state(
         raise BadState("run.lanes", "be an integer >= 1", lanes, FIX)
     program = program.aside().with_lanes(lanes)
     _check_same("run", saved["run"], _run_arguments(program), ())
-    program = _on_saved_table(program, table, saved["table"], accepted)
+    program = _on_saved_table(program, table, saved, accepted)
     _take_versions(program, saved)
     program.memory.load(saved["learned"], keep_reports=keep_reports)
     _check_place(program, cursor)
@@ -152,6 +153,13 @@ def _entry(entry: Any) -> Entry:
     return Entry(*values)
 
 
+def _past(entry: Any) -> Past:
+    numbers = listed(entry)
+    if [type(number) for number in numbers] != [int] * 3 or not all(0 <= number < 2**63 for number in numbers):
+        raise BadState("grown", "be an epoch, and ids and segments before it", entry, FIX)
+    return Past(*numbers)
+
+
 def _skip(entry: Any) -> Skip:
     places = [listed(place) for place in listed(entry)]
     are_whole = all(type(number) is int and 0 <= number < 2**63 for place in places for number in place)
@@ -176,6 +184,8 @@ def _take_versions(program: Program, saved: Mapping[str, Any]) -> None:
 
 def _check_place(program: Program, cursor: Cursor) -> None:
     """Whether there is such a place in the flat order."""
+    if program.epochs.past.epoch > cursor.epoch:
+        raise BadState("grown", f"be at epoch {cursor.epoch} or before", program.epochs.past.epoch, FIX)
     if cursor.epoch > MOST_EPOCHS:
         raise BadState("cursor.epoch", f"be <= {MOST_EPOCHS}", cursor.epoch, FIX)
     try:
@@ -202,7 +212,8 @@ def _run_arguments(program: Program) -> dict[str, Any]:
 
 def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], accepted: Sequence[str]) -> Program:
     """Accept the same table, or one that has grown: the epoch is finished on the rows it began with."""
-    size = saved.get("size")
+    size = saved["table"].get("size")
+    past = _past(saved["grown"])
     if type(size) is not int or not 1 <= size <= table.size:
         raise BadState(
             "table", f"have at most the {table.size} rows of this table", size, "use the table it was saved with"
@@ -215,8 +226,8 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], ac
     is_other = size != program.table.size
     # First whether it is the one, and only then what a plan prepares of it.
     here = table_fingerprint(table.prefix(size)) if is_other else program.table_fingerprint
-    _check_same("table", saved, here, accepted)
-    return program.on_table(table.prefix(size)) if is_other else program
+    _check_same("table", saved["table"], here, accepted)
+    return program.on_table(table.prefix(size), past) if is_other else program.with_past(past)
 
 
 def _check_same(what: str, saved: Any, here: Any, accepted: Sequence[str]) -> None:
