@@ -56,7 +56,7 @@ def fault_of(found: Ran, *, must_fail: bool) -> str | None:
         return f"a traceback is printed: {found.error[-200:]!a}"
     if must_fail and found.status == 0:
         return f"it succeeds and prints {found.out[:120]!a}"
-    if found.status != 0 and not found.error.strip():
+    if found.status != 0 and not (found.error + found.out).strip():
         return f"it ends with status {found.status} and says nothing"
     if len(found.error) > LONGEST_ERROR:
         return f"an error of {len(found.error)} characters"
@@ -111,8 +111,8 @@ def _options() -> Iterator[tuple[tuple[str, ...], bool]]:
             if "\0" not in text:
                 yield (*valid, "--length", text), False
                 yield (*valid, "--source", text), True
-                yield ("dial", "lengths.npy", "--max-tokens", "128", "--plot", text), True
-                yield (text,), True
+                yield ("dial", "lengths.npy", "--max-tokens", "128", "--plot", text), False  # with a suffix it is one
+                yield (text[:1000],), True
                 yield ("preview", text, "--max-tokens", "128"), True
 
 

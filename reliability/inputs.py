@@ -14,7 +14,7 @@ from reliability.tried_calls import Tally, tried_apart
 
 __all__ = ["calls_finding", "findings"]
 
-SHARE, SHARE_NIGHTLY = 0.5, 1.0
+SHARE, SHARE_NIGHTLY = 0.1, 1.0
 PAIRS, PAIRS_NIGHTLY = 0, 200
 
 

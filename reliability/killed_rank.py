@@ -23,12 +23,12 @@ from torch.utils.data import Dataset
 import croupier as cr
 from croupier.errors import BadState
 from croupier.torch import Accumulated, BatchSampler, Loader
-from reliability.killed_runs import RUNS, KilledRun, dataset_table, losses_of
+from reliability.killed_runs import BATCH, RUNS, SEGMENT_IDS, STEP, KilledRun, dataset_table, losses_of
 
 __all__ = ["SEED", "RankOrder", "checkpoints", "column_hashes", "feature", "happened", "train_rank"]
 
 SEED = 5
-STEPS_BETWEEN_CHECKPOINTS = 2
+STEPS_BETWEEN_CHECKPOINTS = 1
 KEPT_CHECKPOINTS = 3
 
 
@@ -119,12 +119,17 @@ class _Rank:
         sampler = BatchSampler(self.run.plan(order.folder), table, seed=SEED, split=split, **place)
         workers: dict[str, Any] = {"num_workers": order.workers}
         if order.workers:
-            # What is learned from has to be received before the segment after next is planned.
-            ahead = (2 if order.workers == 1 else 1) if self.run.signals or self.run.events else 4
-            workers |= {"prefetch_factor": ahead, "multiprocessing_context": "fork"}
+            workers |= {"prefetch_factor": self._ahead(), "multiprocessing_context": "fork"}
         self.loader = Loader(Ids(table.size), sampler, **workers)
         self.steps = Accumulated(self.loader, order.accumulation)
         self.events = 0
+
+    def _ahead(self) -> int:
+        """As far as may be: what is learned from has to be received before the segment after next is planned."""
+        if not (self.run.signals or self.run.events):
+            return 4
+        a_step = STEP if self.run.split is not None else BATCH * self.order.world_size
+        return max(1, min(16, (SEGMENT_IDS // a_step - 3) // self.order.workers))
 
     def train(self) -> None:
         begun = self._go_on()

@@ -13,7 +13,7 @@ import croupier as cr
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 
-__all__ = ["RUNS", "Event", "KilledRun", "dataset_table", "losses_of", "save_refreshes"]
+__all__ = ["BATCH", "RUNS", "SEGMENT_IDS", "STEP", "Event", "KilledRun", "dataset_table", "losses_of", "save_refreshes"]
 
 ROWS, SEGMENT_IDS, BATCH, STEP = 960, 240, 6, 48
 ALL_WORLDS = (1, 2, 3, 8)

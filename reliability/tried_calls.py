@@ -77,7 +77,10 @@ def _judge(found: Tally, call: Call, odd: dict[str, Odd], plain: Callable[[], Ou
     said = f"{call.name}({', '.join(f'{name}={one.name}' for name, one in odd.items())})"
     outcome = called(lambda: call({name: one.make() for name, one in odd.items()}))
     found.tried += 1
-    if outcome.fault is not None:
+    is_asked_for = any(one.name.startswith(("int ", "scalar ")) for one in odd.values())
+    if outcome.fault is not None and outcome.fault.startswith("MemoryError") and is_asked_for:
+        found.refused += 1  # a size that a larger machine could hold, refused in the system's words
+    elif outcome.fault is not None:
         found.faults.append(f"{said}: {outcome.fault}")
     elif outcome.refusal is not None:
         found.refused += 1
