@@ -131,7 +131,7 @@ def mapped_table(folder: Path, rows: int, seed: int) -> Finding:
 def many_processes(folder: Path, processes: int, seed: int) -> Finding:
     """So many real processes joined by gloo deal, learn and save; their logs are audited."""
     begun = time.perf_counter()
-    run = "balanced shares"
+    run = "the default plan"
     played = Killer(seed).play(run, folder / "run", kills=0, worlds=(processes,))
     audit = audit_of(run, played.folder, played.lanes)
     faults = ([played.fault] if played.fault else []) + audit.faults
