@@ -41,6 +41,7 @@ def tally(call: Call, *, share: float = 1.0, pairs: int = 0, seed: int = 0) -> T
     ``share`` of the pool is tried, the same part for the same seed; other forms of the valid value always.
     """
     found, chance = Tally(call.name), random.Random(f"{seed} {call.name}")
+    called(lambda: call({}))  # the first may have much to import and to compile
     valid = called(lambda: call({}))
     if valid.content is None:
         found.tried, found.faults = 1, [f"{call.name}: the valid call fails: {valid.fault or valid.refusal}"]

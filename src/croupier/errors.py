@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from dataclasses import fields
 from numbers import Real
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 __all__ = [
     "BadArgument",
@@ -160,7 +160,7 @@ def checked_path(argument: str, value: Any, *, fix: str = "pass a text or a path
         ...
     croupier.errors.BadArgument: folder must be a path, got 1; pass a text or a pathlib.Path
     """
-    path = cast("Any", os).fspath(value) if isinstance(value, (str, os.PathLike)) else None
+    path: Any = value.__fspath__() if hasattr(value, "__fspath__") else value
     try:
         is_path = isinstance(path, str) and 0 < len(os.fsencode(path)) < LONGEST_PATH and "\0" not in path
     except UnicodeEncodeError:

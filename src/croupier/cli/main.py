@@ -12,12 +12,15 @@ import typer
 from rich.console import Console
 
 from croupier.core.table import Table
+from croupier.errors import printable
 from croupier.order.shares import Temperature
 from croupier.recipes import bucketed, length_grouped, mixed, shuffled
 from croupier.report.preview import preview as preview_plan
 from croupier.report.randomness_dial import randomness_dial
 
 __all__ = ["app", "run"]
+
+LONGEST_ERROR = 1000
 
 app = typer.Typer(
     help="Deal training batches: see what a plan would do before it runs.", no_args_is_help=True, add_completion=False
@@ -27,7 +30,9 @@ app = typer.Typer(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option(help="Where to write what was found.")] = Path("croupier-demo"),
-    texts: Annotated[int, typer.Option(help="How many texts of the standard library to use.", min=500)] = 5000,
+    texts: Annotated[
+        int, typer.Option(help="How many texts of the standard library to use.", min=500, max=10**7)
+    ] = 5000,
 ) -> None:
     """Train a small model on real text with three plans; kill it, resume it, prove that nothing was lost."""
     # By name, at run time: it imports torch, which the other commands do without.
@@ -88,7 +93,9 @@ def run() -> None:
     try:
         app()
     except (ValueError, OSError, RuntimeError, ImportError) as error:
-        Console(stderr=True).print(f"croupier: {error}", style="red", highlight=False, markup=False)
+        Console(stderr=True).print(
+            f"croupier: {printable(str(error)[:LONGEST_ERROR])}", style="red", highlight=False, markup=False
+        )
         sys.exit(2)
 
 

@@ -49,7 +49,8 @@ def checked_names(length: str | tuple[str, ...], argument: str = "length") -> tu
     (('length',), ('source', 'target'))
     """
     names: tuple[object, ...] = length if isinstance(length, tuple) else (length,)
-    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+    is_named = all(isinstance(name, str) and name != "is_padding" for name in names)  # a flag that deals carry
+    if not names or not is_named or len(set(names)) < len(names):
         raise BadArgument(
             argument, "be a column's name, or a tuple of different ones", length, 'pass ("source", "target"), say'
         )

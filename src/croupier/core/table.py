@@ -233,6 +233,8 @@ def _checked_names(columns: Any, there: Sequence[str] | None = None) -> list[str
     names = cast("list[str]", list(listed))
     if len(set(names)) < len(names):
         raise BadArgument("columns", "have different names", names, "name each column once")
+    if {"size", "self"} & set(names):
+        raise BadArgument("columns", "not be named 'size' or 'self'", names, "rename the column, or name the others")
     missing = next((name for name in names if there is not None and name not in there), None)
     if missing is not None:
         raise BadTable(missing, "be there", f"columns {', '.join(map(repr, there or ()))}", "name another")

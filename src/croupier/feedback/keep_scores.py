@@ -61,10 +61,10 @@ class KeepScores:
     layout: ScoreLayout = field(init=False, compare=False, repr=False, metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "half", checked_flag("half", self.half, fix="pass True or False"))
         if isinstance(self.half, KINDS):
             fix = "write KeepScores((Mean(), Variance()))"
             raise BadArgument("statistics", "be one tuple", f"{self.statistics}, {self.half}", fix)
+        object.__setattr__(self, "half", checked_flag("half", self.half, fix="pass True or False"))
         object.__setattr__(self, "layout", ScoreLayout(self.statistics, self.half))
         object.__setattr__(self, "statistics", self.layout.statistics)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from croupier.errors import BadArgument, checked_flag, checked_int
+from croupier.errors import BadArgument, checked_int
 
 __all__ = ["Block", "BlockSchedule"]
 
@@ -54,7 +54,6 @@ class BlockSchedule:
     tied: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tied", checked_flag("tied", self.tied, fix="pass True or False"))
         parts = checked_int("parts", self.parts, at_least=1, at_most=2**12, fix="pass a small multiple of the workers")
         object.__setattr__(self, "parts", parts)
         workers = checked_int("workers", self.workers, at_least=1, fix="pass how many blocks are trained at a time")

@@ -13,7 +13,7 @@ from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail, Whole
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, TooFewIds, checked_flag, checked_int, checked_kind
+from croupier.errors import BadArgument, TooFewIds, checked_int, checked_kind
 from croupier.kernels.cliques import least_batches
 from croupier.kernels.conflicts import Conflicts
 from croupier.kernels.grouping import group_rows
@@ -83,7 +83,6 @@ class ConflictFree:
     name: str = "conflict_free"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "over_ranks", checked_flag("over_ranks", self.over_ranks, fix="pass True or False"))
         size = checked_int("batch_size", self.batch_size, at_least=2, fix="pass the number of ids in a batch")
         object.__setattr__(self, "batch_size", size)
         if not isinstance(self.pairs, Pairs):

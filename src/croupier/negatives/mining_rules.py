@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.key import Key
-from croupier.errors import BadArgument, checked_flag, checked_int, keep_plain_numbers
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers
 from croupier.kernels.mixing import GOLDEN, draws, mix64
 
 __all__ = ["Hardest", "MiningRules", "RandomOfWindow", "RankWindow", "ScoreLimits"]
@@ -170,7 +170,6 @@ class MiningRules:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        object.__setattr__(self, "cosine", checked_flag("cosine", self.cosine, fix="pass True or False"))
         per_query = checked_int("per_query", self.per_query, at_least=1, fix="pass the number of negatives a query")
         object.__setattr__(self, "per_query", per_query)
         kinds = {"window": RankWindow, "limits": ScoreLimits, "choice": (Hardest, RandomOfWindow), "cosine": bool}

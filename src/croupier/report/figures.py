@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from croupier.core.ledger import Ledger
+from croupier.errors import printable
 
 __all__ = ["Preview", "SourceFigures"]
 
@@ -119,7 +120,7 @@ class Preview:
             ),
             *((f"ledger: {entry.stage}", f"{entry.ids:,} ids {entry.event}") for entry in self.ledger),
         ]
-        return [(name, value) for name, value in rows if value is not None]
+        return [(printable(name), printable(value)) for name, value in rows if value is not None]
 
     def _asked(self) -> str | None:
         # Said where conflicts, or a table that is too small, leave less than half of it.
@@ -133,10 +134,11 @@ class Preview:
 
     def __rich__(self) -> Any:
         from rich.table import Table as RichTable
+        from rich.text import Text
 
         table = RichTable("figure", "value", title="croupier preview")
         for name, value in self.rows():
-            table.add_row(name, value)
+            table.add_row(Text(name), Text(value))
         return table
 
 

@@ -11,6 +11,7 @@ from croupier.batch.length_buckets import LengthBuckets
 from croupier.batch.sorted_windows import SortedWindows
 from croupier.batch.token_budget import TokenBudget
 from croupier.core.chain import Chain, chain
+from croupier.core.facts import check_length_column
 from croupier.core.policies import TooLong
 from croupier.core.progress import with_progress
 from croupier.core.split import Split
@@ -158,6 +159,7 @@ def randomness_dial(
     'sorted windows of 256'
     """
     checked_kind("table", table, Table, fix="write Table(length=lengths)")
+    check_length_column(table, length)
     max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass the padded tokens that fit a batch")
     sample_rows = checked_int("sample_rows", sample_rows, at_least=2, fix="pass the rows to measure")
     step = -(-table.size // sample_rows)

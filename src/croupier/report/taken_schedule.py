@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument, checked_kind
+from croupier.errors import BadArgument, checked_int, checked_kind, checked_real
 from croupier.report.schedule_plot import draw_schedule
 from croupier.schedules.training_plan import TrainingPlan
 
@@ -122,6 +123,15 @@ def compare_schedule(plan: TrainingPlan, taken: Sequence[TakenStep]) -> Schedule
         raise BadArgument("plan", "be a TrainingPlan", plan, "write TrainingPlan(ramp, learning_rate)")
     if not len(taken) or not all(isinstance(step, tuple) and len(step) == 3 for step in taken):
         raise BadArgument("taken", "be TakenSteps, one at least", taken, "append one at every step")
+    fix, rates = "log whole samples and sizes, and finite rates", list[float]()
+    for step in taken:
+        checked_int("taken samples", step[0], at_least=0, fix=fix)
+        checked_int("taken batch size", step[1], at_least=1, fix=fix)
+        rates.append(
+            math.nan
+            if isinstance(step[2], float) and math.isnan(step[2])
+            else checked_real("taken rate", step[2], "be a number", fix=fix)
+        )
     samples = np.array([step[0] for step in taken], dtype=np.int64)
     if bool((np.diff(samples) <= 0).any()):
         place = int(np.flatnonzero(np.diff(samples) <= 0)[0]) + 1
@@ -132,7 +142,7 @@ def compare_schedule(plan: TrainingPlan, taken: Sequence[TakenStep]) -> Schedule
         samples,
         np.array([step[1] for step in taken], dtype=np.int64),
         np.asarray(ramp.size_at(samples), dtype=np.int64),
-        np.array([step[2] for step in taken], dtype=np.float64),
+        np.array(rates),
         # One by one, as in the run: a schedule of the user's own need not take arrays.
         np.array([float(plan(at)) for at in samples.tolist()]),
     )

@@ -277,6 +277,7 @@ class Program:
 
     def position_of(self, ids: Int64, epoch: int) -> Int64:
         """Where in the epoch's order each id comes first, -1 where it does not; for orders that can tell."""
+        epoch = checked_int("epoch", epoch, at_least=0, at_most=2**20, fix="pass an epoch")  # each before is counted
         path, order = self.plan.leaves()[0]
         inverse = getattr(order, "position_of", None)
         if inverse is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -68,11 +68,10 @@ def arithmetic(now: Any) -> tuple[Any, Any]:
         if abs(number) > LARGEST_FLOAT and not math.isinf(number):
             raise BadArgument("now", rule, number, fix)
         return NUMBERS, number
-    if hasattr(now, "__array_namespace__") and not isinstance(now, np.ndarray):
-        return now.__array_namespace__(), now * 1.0  # times a float, for JAX has 32 bits for an int
+    if hasattr(now, "__array_namespace__") and (namespace := now.__array_namespace__()) is not np:
+        return namespace, now * 1.0  # times a float, for JAX has 32 bits for an int
     try:
-        is_masked = isinstance(now, cast("Any", np.ma).MaskedArray)
-        numbers = np.zeros(0, object) if is_masked else np.asarray(now)
+        numbers = np.zeros(0, object) if hasattr(now, "mask") else np.asarray(now)
     except (TypeError, ValueError, RuntimeError, MemoryError, OverflowError):
         numbers = np.zeros(0, object)  # no array that NumPy knows
     if numbers.dtype.kind not in "biuf":

@@ -179,7 +179,7 @@ def _count(count: int) -> int:
 
 
 def _uniform_parts(share: float) -> int:
-    share = checked_real("uniform_share", share, "be in [0, 1]", at_least=0, at_most=1, fix="pass 0.1, say")
+    share = checked_real("uniform_share", share, "be in [0, 1]", at_least=0, at_most=1, fix="pass a share like 0.1")
     if isinstance(share, bool) or not 0.0 <= float(share) <= 1.0:
         raise BadArgument("uniform_share", "be in [0, 1]", share, "pass a share like 0.1")
     return ceil(Fraction(float(share)) * PARTS)

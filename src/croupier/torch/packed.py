@@ -93,8 +93,6 @@ def packed(sequences: Sequence[torch.Tensor]) -> Packed:
     [-100, 6, 7, -100, 9]
     """
     checked_kind("sequences", sequences, Sequence, fix="pass a list of tensors")
-    for sequence in sequences:
-        checked_kind("sequences", sequence, torch.Tensor, fix="pass a list of tensors")
     lengths: list[int] = []
     for place, sequence in enumerate(sequences):
         if not isinstance(sequence, torch.Tensor) or sequence.ndim == 0 or not len(sequence):
