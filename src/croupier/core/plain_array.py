@@ -49,7 +49,7 @@ def whole_numbers(
 
     Examples
     --------
-    >>> whole_numbers("ids", [3, 2**63], fix="pass row numbers")
+    >>> whole_numbers("ids", np.array([3, 2**63], np.uint64), fix="pass row numbers")
     Traceback (most recent call last):
         ...
     croupier.errors.BadArgument: ids must be a list of integers below 2**63, got 9223372036854775808; pass row numbers

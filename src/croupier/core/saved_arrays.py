@@ -18,7 +18,7 @@ import numpy.typing as npt
 from croupier.core.array_file import open_array
 from croupier.core.atomic_file import sync_folder
 from croupier.core.plain_json import read_json
-from croupier.errors import BadArgument, BadState
+from croupier.errors import BadArgument, BadState, checked_path
 
 __all__ = ["SavedArrays"]
 
@@ -54,7 +54,7 @@ class SavedArrays:
         facts: Mapping[str, Any] | None = None,
     ) -> Self:
         """Write a new folder, all of it or nothing."""
-        place = Path(folder)
+        place = Path(checked_path("folder", folder))
         if place.exists():
             raise BadArgument("folder", "not exist yet: a version never changes", str(place), "choose a new name")
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ class SavedArrays:
         BadState
             No such folder, of another kind, damaged, or not the version with this checksum.
         """
-        place = Path(folder)
+        place = Path(checked_path("folder", folder))
         try:
             head = _checked_head(read_json(place / HEAD))
             arrays = {name: open_array(place / f"{name}.npy") for name in head["arrays"]}

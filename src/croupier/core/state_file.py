@@ -23,7 +23,7 @@ import numpy.typing as npt
 from croupier.core.atomic_file import write_atomically
 from croupier.core.plain_array import plain_array
 from croupier.core.plain_json import DEEPEST, MOST_BYTES, is_plain, listed, parse_json
-from croupier.errors import BadArgument, BadState
+from croupier.errors import BadArgument, BadState, checked_path
 
 __all__ = ["load_state", "save_state"]
 
@@ -76,7 +76,7 @@ def save_state(state: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
         for part in raw:
             file.write(part)
 
-    write_atomically(Path(path), write)
+    write_atomically(Path(checked_path("path", path)), write)
 
 
 def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     BadState
         It is no state file, of a newer format, cut off, or changed since it was written. Nothing in it is executed.
     """
-    name = f"file {os.fspath(path)}"
+    name = f"file {checked_path('path', path)}"
     with Path(path).open("rb") as file:
         start = file.read(len(MAGIC) + HASH_BYTES + LENGTH_BYTES)
         if not start.startswith(MAGIC):

@@ -16,7 +16,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int, checked_positive, keep_plain_numbers
+from croupier.errors import BadArgument, checked_int, checked_path, checked_positive, keep_plain_numbers
 from croupier.feedback.counted_means import UNSEEN, counted_means, with_observed
 from croupier.kernels.elementary import exponential
 
@@ -101,6 +101,8 @@ class BadPairs:
     name: str = "bad_pairs"
 
     def __post_init__(self) -> None:
+        if self.artefact is not None:
+            checked_path("artefact", self.artefact, fix="pass a folder, or None to keep scores in the state")
         keep_plain_numbers(self)
         warmup_epochs = checked_int(
             "warmup_epochs", self.warmup_epochs, at_least=1, fix="losses must be collected for an epoch first"

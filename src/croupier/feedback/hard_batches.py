@@ -15,7 +15,7 @@ from croupier.core.policies import Tail
 from croupier.core.shuffling import shuffled
 from croupier.core.stage import Context, Learned, Observation
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction, checked_int, keep_plain_numbers
+from croupier.errors import BadArgument, checked_fraction, checked_int, checked_path, keep_plain_numbers
 from croupier.kernels.mixing import draws
 
 __all__ = ["HardBatches"]
@@ -83,6 +83,8 @@ class HardBatches:
     name: str = "hard_batches"
 
     def __post_init__(self) -> None:
+        if self.artefact is not None:
+            checked_path("artefact", self.artefact, fix="pass a folder, or None to keep scores in the state")
         keep_plain_numbers(self)
         batch_size = checked_int(
             "batch_size", self.batch_size, at_least=1, at_most=MOST_ROWS_OF_A_BATCH, fix="pass the ids of a mini-batch"

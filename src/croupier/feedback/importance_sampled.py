@@ -17,7 +17,7 @@ from croupier.core.key import Key
 from croupier.core.ledger import Ledger
 from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction, checked_real, keep_plain_numbers
+from croupier.errors import BadArgument, checked_fraction, checked_path, checked_real, keep_plain_numbers
 from croupier.feedback.score_levels import PARTS, least_uniform_parts, level_weights, score_levels
 
 __all__ = ["ImportanceSampled"]
@@ -92,6 +92,8 @@ class ImportanceSampled:
     name: str = "importance_sampled"
 
     def __post_init__(self) -> None:
+        if self.artefact is not None:
+            checked_path("artefact", self.artefact, fix="pass a folder, or None to keep scores in the state")
         keep_plain_numbers(self)
         uniform_share = checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
         object.__setattr__(self, "uniform_share", uniform_share)

@@ -9,7 +9,7 @@ from croupier.core.batches import Batches
 from croupier.core.score_layout import ScoreLayout
 from croupier.core.score_statistics import KINDS, Statistic
 from croupier.core.stage import Context
-from croupier.errors import BadArgument, checked_flag
+from croupier.errors import BadArgument, checked_flag, checked_path
 
 __all__ = ["KeepScores"]
 
@@ -61,6 +61,8 @@ class KeepScores:
     layout: ScoreLayout = field(init=False, compare=False, repr=False, metadata={"fingerprint": False})
 
     def __post_init__(self) -> None:
+        if self.artefact is not None:
+            checked_path("artefact", self.artefact, fix="pass a folder, or None to keep scores in the state")
         if isinstance(self.half, KINDS):
             fix = "write KeepScores((Mean(), Variance()))"
             raise BadArgument("statistics", "be one tuple", f"{self.statistics}, {self.half}", fix)

@@ -13,7 +13,7 @@ from croupier.core.batches import Batches, Int64
 from croupier.core.cumulative_weights import from_whole_weights
 from croupier.core.stage import Context, Learned, Observation
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_fraction, checked_real, keep_plain_numbers
+from croupier.errors import BadArgument, checked_fraction, checked_path, checked_real, keep_plain_numbers
 
 __all__ = ["LossWeighted"]
 
@@ -64,6 +64,8 @@ class LossWeighted:
     name: str = "loss_weighted"
 
     def __post_init__(self) -> None:
+        if self.artefact is not None:
+            checked_path("artefact", self.artefact, fix="pass a folder, or None to keep scores in the state")
         keep_plain_numbers(self)
         uniform_share = checked_fraction("uniform_share", self.uniform_share, fix="pass a share like 0.1")
         object.__setattr__(self, "uniform_share", uniform_share)

@@ -13,7 +13,7 @@ from croupier.core.cumulative_weights import CumulativeWeights, check_weights, c
 from croupier.core.key import Key
 from croupier.core.stage import Context, Learned, Observation, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_path
 
 __all__ = ["LiveWeighted"]
 
@@ -63,6 +63,8 @@ class LiveWeighted:
     name: str = "live_weighted"
 
     def __post_init__(self) -> None:
+        if self.artefact is not None:
+            checked_path("artefact", self.artefact, fix="pass a folder, or None to keep scores in the state")
         if self.epoch_samples is not None:
             epoch_samples = checked_int(
                 "epoch_samples", self.epoch_samples, at_least=1, fix="pass None for one draw a row"

@@ -58,7 +58,7 @@ def read_state(
 
     Guarantees: the program that is given, and what it has learned, stay as they are.
     """
-    if isinstance(accepted, str) or not all(isinstance(name, str) for name in accepted):
+    if not isinstance(accepted, (list, tuple)) or not all(isinstance(name, str) for name in accepted):
         raise BadArgument("accept", "be a list of names", accepted, "write accept=['plan.stages[0].shares']")
     saved = checked_state(state)
     _check_kinds(saved)

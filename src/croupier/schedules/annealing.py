@@ -159,7 +159,8 @@ def cosine_with_restarts(
     [1.0, 0.5, 0.02, 1.0, 0.5, 1.0, 0.0]
     """
     cycles = checked_int("cycles", cycles, at_least=1, at_most=1000, fix="pass how often it falls")
-    checked_number("growth", growth, "be a number above 0", above=0, up_to=1e3, fix="1 keeps cycles of one length")
+    rule, fix = "be a number above 0", "1 keeps cycles of one length"
+    growth = checked_number("growth", growth, rule, above=0, up_to=1e3, fix=fix)
     parts = [growth**cycle for cycle in range(cycles)]
     whole = _rest(length, warmup)
     # Of whole numbers in fractions: a restart that falls on a whole step falls on no other for a rounding.

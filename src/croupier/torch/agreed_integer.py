@@ -86,6 +86,8 @@ def _from_first(values: list[int], group: Any) -> list[int]:
 
 
 def _checked(values: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(values, (list, tuple)):
+        raise BadArgument("decide", "return a list of whole numbers", values, "put one into brackets")
     for value in values:
         if type(value) is not int or not -(2**63) <= value < 2**63:
             raise BadArgument("decide", "return whole numbers", value, "round before ranks are to agree")

@@ -73,8 +73,8 @@ class DistributedSamplerOrder:
     name: str = "distributed_sampler_order"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "shuffle", checked_flag("shuffle", self.shuffle, fix="pass True or False"))
-        object.__setattr__(self, "drop_last", checked_flag("drop_last", self.drop_last, fix="pass True or False"))
+        object.__setattr__(self, "shuffle", checked_flag("shuffle", self.shuffle, fix="as in DistributedSampler"))
+        object.__setattr__(self, "drop_last", checked_flag("drop_last", self.drop_last, fix="as in DistributedSampler"))
         batch_size = checked_int("batch_size", self.batch_size, at_least=1, fix="pass that of the DataLoader")
         object.__setattr__(self, "batch_size", batch_size)
         world_size = checked_int(
@@ -83,9 +83,6 @@ class DistributedSamplerOrder:
         object.__setattr__(self, "world_size", world_size)
         seed = checked_int("seed", self.seed, at_least=0, fix="pass the seed of the DistributedSampler")
         object.__setattr__(self, "seed", seed)
-        for argument in ("shuffle", "drop_last"):
-            if not isinstance(getattr(self, argument), bool):
-                raise BadArgument(argument, "be True or False", getattr(self, argument), "as in DistributedSampler")
 
     @property
     def prepared_per_epoch(self) -> bool:

@@ -45,8 +45,8 @@ class WithFacts(torch.utils.data.Dataset[Any]):
     """
 
     def __init__(self, dataset: Any) -> None:
-        if not hasattr(dataset, "__getitem__") or not hasattr(dataset, "__len__"):
-            raise BadArgument("dataset", "have rows by number, and a length", dataset, "pass a map-style dataset")
+        if not hasattr(dataset, "__getitem__"):
+            raise BadArgument("dataset", "have rows by number", dataset, "pass a map-style dataset")
         self.dataset = dataset
 
     def __getitem__(self, index: int) -> Any:
