@@ -82,7 +82,9 @@ def test_states_are_brought_up_version_by_version(tmp_path, monkeypatch):
         }
 
     def to_3(old):
-        return {field: value for field, value in old.items() if field != "times_grown"} | {"rows_grown": old["times_grown"]}
+        return {field: value for field, value in old.items() if field != "times_grown"} | {
+            "rows_grown": old["times_grown"]
+        }
 
     monkeypatch.setattr(state_versions, "MIGRATIONS", (to_2, to_3))
     brought = state_versions.checked_state(state)

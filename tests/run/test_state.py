@@ -331,7 +331,7 @@ def test_a_ramp_and_what_is_learned_go_on_over_growth():
     again = cr.Dealer(plan, cr.Table(size=30), seed=0)
     again.load_state_dict(grown.state_dict())
     assert again.program.epochs.past == (2, 36, 2)
-    assert [len(deal) for deal in again][0] == 4
+    assert len(again.first()) == 4
 
 
 def test_a_plan_that_learns_goes_on_over_growth_and_a_restart_after_it():

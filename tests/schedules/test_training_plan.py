@@ -112,7 +112,10 @@ def test_arrays_of_samples_for_a_plot():
             r"tokens_per_sample must be known to read",
         ),
         (lambda: cr.TrainingPlan(RAMP, s.constant()).table(0), r"length must be an integer >= 1, got 0"),
-        (lambda: cr.TrainingPlan(RAMP, s.constant()).table(9, lines=0), r"lines must be an integer >= 1 and <= 10000, got 0"),
+        (
+            lambda: cr.TrainingPlan(RAMP, s.constant()).table(9, lines=0),
+            r"lines must be an integer >= 1 and <= 10000, got 0",
+        ),
         (
             lambda: cr.TrainingPlan(RAMP, s.constant()).table(10**5, world_size=3),
             r"batch size must be a multiple of world_size x micro_batch = 3 x 85, got 256 from sample 0; change",

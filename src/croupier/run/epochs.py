@@ -53,7 +53,7 @@ class Epochs:
         Ids of a segment: as asked for, rounded up to full steps, so that no batch is cut short by a segment's end.
     """
 
-    def __init__(self, plan: Chain, table: Table, lanes: int, past: Past = Past()) -> None:
+    def __init__(self, plan: Chain, table: Table, lanes: int, past: Past | None = None) -> None:
         plan.epoch_size(table, 0)  # refuses a plan that does not begin with an order
         self._order = cast(Order, plan.leaves()[0][1])
         self._table = table
@@ -62,9 +62,9 @@ class Epochs:
         self.granule = self.batch_size * lanes if self.batch_size else 1
         self.window = -(-int(plan.segment_ids or DEFAULT_SEGMENT_IDS) // self.granule) * self.granule
         self._sizes: dict[int, int] = {}
-        self.past = past
-        self._ids_before = [past.ids]
-        self._segments_before = [past.segments]
+        self.past = Past() if past is None else past
+        self._ids_before = [self.past.ids]
+        self._segments_before = [self.past.segments]
 
     def size(self, epoch: int) -> int:
         """Positions the order has in this epoch; asked once, then remembered for the epochs at hand."""

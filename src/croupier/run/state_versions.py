@@ -39,7 +39,13 @@ FIELDS = {
 Migration = Callable[[Mapping[str, Any]], dict[str, Any]]
 MIGRATIONS: tuple[Migration, ...] = ()
 """The first brings a state of version 1 to version 2, and so on: pure functions of the fields."""
-ADDED: Mapping[str, Any] = {"grown": [0, 0, 0], "costs": [], "batch_sizes": [], "refreshes": [], "learned_checksum": None}
+ADDED: Mapping[str, Any] = {
+    "grown": [0, 0, 0],
+    "costs": [],
+    "batch_sizes": [],
+    "refreshes": [],
+    "learned_checksum": None,
+}
 """Missing from states written before version 1 was released, which had none of them."""
 
 

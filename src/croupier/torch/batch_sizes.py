@@ -123,8 +123,8 @@ def find_batch_sizes(
         raise BadArgument("lengths", "be a list of lengths", lengths, "pass [128, 512], or tuples of them")
     names = checked_names(columns)
     shapes = [tuple(cap) if isinstance(cap, (tuple, list)) else (cap,) for cap in lengths]
-    for cap in (cap for caps in shapes for cap in caps):
-        checked_int("lengths", cap, at_least=0, at_most=2**40, fix="pass padded lengths, or tuples of them")
+    fix = "pass padded lengths, or tuples of them"
+    shapes = [tuple(checked_int("lengths", cap, at_least=0, at_most=2**40, fix=fix) for cap in caps) for caps in shapes]
     if not shapes or any(len(caps) != len(names) for caps in shapes):
         raise BadArgument(
             "lengths", f"have a length for each of {names}, of at least one shape", lengths, "pass bounds"

@@ -96,11 +96,11 @@ def global_mean(values: Any, weights: Any = None, *, group: Any = None) -> torch
     >>> float(mean), float(global_mean((losses - mean) ** 2, tokens))
     (2.5, 0.75)
     """
-    held = torch.as_tensor(values).detach().cpu().double()
+    held = _as_doubles("values", values)
     if held.ndim == 0:
         raise BadArgument("values", "have shape (n, ...)", "a single number", "write [value], and [its weight]")
     alike = torch.ones(len(held), dtype=torch.float64)
-    weighed = alike if weights is None else torch.as_tensor(weights).detach().cpu().double()
+    weighed = alike if weights is None else _as_doubles("weights", weights)
     if weighed.shape != held.shape[:1]:
         raise BadArgument("weights", f"have shape ({len(held)},)", tuple(weighed.shape), "pass one for each value")
     columns = weighed.view(-1, *[1] * (held.ndim - 1))
@@ -131,9 +131,17 @@ def device_of_collective(device: torch.device, backends: str) -> torch.device:
     return device if device.type in served else torch.device(served[0])
 
 
+def _as_doubles(argument: str, values: Any) -> torch.Tensor:
+    try:
+        return torch.as_tensor(values).detach().cpu().double()
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        what = f"a {type(values).__name__} that torch cannot read"
+        raise BadArgument(argument, "be a tensor, or numbers", what, "pass a tensor") from None
+
+
 def _total(counted: Any) -> float:
     """The sum of counts; not a number where one breaks the rule, so that all ranks get to know of it."""
-    parts = torch.as_tensor(counted).detach().cpu().double()
+    parts = _as_doubles("counted", counted)
     return float(parts.sum()) if bool((parts >= 0).all()) else math.nan
 
 
