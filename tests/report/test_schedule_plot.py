@@ -5,7 +5,7 @@ import pytest
 
 import croupier as cr
 from croupier import schedules
-from croupier.report import schedule_plot
+from croupier.report import plotting
 
 PLAN = cr.TrainingPlan(cr.BatchSizeRamp([(0, 10), (100, 20)]), schedules.cosine(400, warmup=40, peak=1e-3))
 TAKEN = [cr.TakenStep(samples, 10, float(PLAN(samples))) for samples in range(0, 200, 10)]
@@ -35,6 +35,6 @@ def test_a_plot_without_matplotlib_says_what_to_install(monkeypatch, tmp_path):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(schedule_plot.importlib, "import_module", missing)
+    monkeypatch.setattr(plotting.importlib, "import_module", missing)
     with pytest.raises(ImportError, match=r"pip install 'croupier\[plot\]'"):
         cr.compare_schedule(PLAN, TAKEN).plot(tmp_path / "taken.svg")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from croupier.report.plotting import new_figure, write_figure
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -22,11 +23,7 @@ def draw_dial(points: Sequence[tuple[str, str, float, float, bool]], path: str |
     ImportError
         matplotlib is not installed.
     """
-    try:
-        figures: Any = importlib.import_module("matplotlib.figure")
-    except ImportError:
-        raise ImportError("a plot needs matplotlib: pip install 'croupier[plot]'") from None
-    figure = figures.Figure(figsize=(8, 5.5), layout="constrained")
+    figure = new_figure(8, 5.5)
     axes = figure.add_subplot()
     for number, family in enumerate(dict.fromkeys(point[0] for point in points)):
         mine = sorted((max(100 * p[2], LEAST_PERCENT), p[3], p[1], p[4]) for p in points if p[0] == family)
@@ -45,4 +42,4 @@ def draw_dial(points: Sequence[tuple[str, str, float, float, bool]], path: str |
     )
     axes.grid(visible=True, which="both", linewidth=0.3)
     axes.legend(fontsize=8)
-    figure.savefig(path)
+    write_figure(figure, path)

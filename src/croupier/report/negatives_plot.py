@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from croupier.report.plotting import new_figure, write_figure
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -24,12 +25,8 @@ def draw_audit(
     ImportError
         matplotlib is not installed.
     """
-    try:
-        figures: Any = importlib.import_module("matplotlib.figure")
-    except ImportError:
-        raise ImportError("a plot needs matplotlib: pip install 'croupier[plot]'") from None
     panels = 1 if hardness is None else 2
-    figure = figures.Figure(figsize=(5 * panels, 4), layout="constrained")
+    figure = new_figure(5 * panels, 4)
     axes = figure.subplots(1, panels, squeeze=False)[0]
     axes[0].plot([100 * point[0] for point in exposure], [100 * point[1] for point in exposure], linewidth=1.5)
     axes[0].plot([0, 100], [0, 100], linewidth=0.7, linestyle="--", color="grey", label="all items alike")
@@ -43,4 +40,4 @@ def draw_audit(
         axes[1].legend(fontsize=8, loc="upper left")
     for panel in axes:
         panel.grid(visible=True, linewidth=0.3)
-    figure.savefig(path)
+    write_figure(figure, path)
