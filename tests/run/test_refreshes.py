@@ -390,3 +390,11 @@ def test_a_nested_stage_is_named_by_its_path(tmp_path):
     next(deals)
     dealer.adopt("inner/marked", saved(tmp_path, 7))
     assert {mark for _, _, mark, _ in marks(list(deals))} == {0, 7}
+
+
+def test_what_was_made_is_saved_before_it_is_adopted():
+    found = cr.Mined([0], [[1]], [[0.5]], [0.9], item_count=2)
+    plan = cr.chain(cr.Shuffle(), cr.MinedNegatives(1), cr.FixedSize(2))
+    dealer = cr.Dealer(plan, cr.Table(query=np.zeros(4, int), item=np.zeros(4, int)), seed=0)
+    with pytest.raises(BadArgument, match=r"folder must be a path, got .*; save what was made, found.save\(folder\)"):
+        dealer.adopt("mined_negatives", found)

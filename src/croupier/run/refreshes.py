@@ -76,7 +76,7 @@ class Refreshes:
             That segment has been planned already, by prefetching.
         """
         checked_kind("stage", name, str, fix="pass its name")
-        checked_path("folder", folder)
+        checked_path("folder", folder, fix="save what was made, found.save(folder), and pass that folder")
         paths = [path for path in self._stages if name in ("/".join(path), path[-1])]
         if len(paths) != 1:
             known = ", ".join("/".join(path) for path in self._stages) or "none"

@@ -54,8 +54,8 @@ class Rewindable:
     also of one received again: those of a run that never looked ahead. Every rank must mark, rewind and release alike.
 
     Observations count once: while a mark is open ``observe`` and ``chose`` are refused, for what is received may still
-    be taken back. Train what is kept after the release. A plan that learns looks no further ahead than it does for
-    workers, to the end of the segment after the mark's; then ``FeedbackTooLate`` is raised.
+    be taken back. Train what is kept after the release. A plan that learns or keeps looks no further ahead than it
+    does for workers, to the end of the segment after the mark's; then ``FeedbackTooLate`` is raised.
 
     A training loop must not change batches in place while a mark is open. Versions adopted while one is open stay.
     torch's DataLoader draws a number from the global generator where an epoch begins: give the loader one of its own
