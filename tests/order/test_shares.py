@@ -96,7 +96,7 @@ def test_bad_rules_are_refused(make, text):
     ("make", "text"),
     [
         (lambda: cr.Temperature(None), r"temperature must be a number above 0, got None"),
-        (lambda: cr.EffectiveNumber(None), r"beta must be a number above 0, got None"),
+        (lambda: cr.EffectiveNumber(None), r"beta must be in \[0, 1\), got None"),
         (lambda: cr.UniMax([], 5), r"max_passes must be a number above 0, got \[\]"),
         (lambda: Given({"a": None}), r"share of 'a' must be a finite number >= 0, got None"),
         (lambda: Given({"a": "x"}), r"share of 'a' must be a finite number >= 0, got 'x'"),

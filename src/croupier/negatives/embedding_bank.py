@@ -50,7 +50,7 @@ class EmbeddingBank:
         )
         try:
             kind = np.dtype(dtype)
-        except TypeError:
+        except (TypeError, ValueError):
             raise BadArgument("dtype", "be float16 or float32", dtype, "choose float16 for half the memory") from None
         if path is not None and not isinstance(path, (str, os.PathLike)):
             raise BadArgument("path", "be a path, or None", path, 'pass "embeddings.bin", say')

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
-from croupier.errors import BadArgument, checked_int, checked_positive, keep_plain_numbers
+from croupier.errors import BadArgument, checked_int, checked_positive, checked_real, keep_plain_numbers
 from croupier.kernels.elementary import exponential, natural_log, power
 
 __all__ = ["EffectiveNumber", "Given", "Proportional", "Shares", "Temperature", "UniMax", "Uniform", "whole_parts"]
@@ -172,8 +172,9 @@ class EffectiveNumber:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        if self.beta != 0 and checked_positive("beta", self.beta, fix="pass 0.999, say") >= 1:
-            raise BadArgument("beta", "be in [0, 1)", self.beta, "pass 0.999, say")
+        fix = "pass 0.999, say"
+        if checked_real("beta", self.beta, "be in [0, 1)", at_least=0.0, at_most=1.0, fix=fix) == 1:
+            raise BadArgument("beta", "be in [0, 1)", self.beta, fix)
 
     def weights(self, sizes: Float64, names: Sequence[str]) -> Float64:
         """N (1 - beta) / (1 - beta**n)."""

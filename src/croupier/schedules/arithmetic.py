@@ -65,7 +65,7 @@ def arithmetic(now: Any) -> tuple[Any, Any]:
     rule, fix = "be a number, or an array of them", "a cursor has several: pass cursor.samples"
     if is_number(now):
         number: Any = now.item() if hasattr(now, "item") else now
-        if abs(number) > LARGEST_FLOAT and not math.isinf(number):
+        if abs(number) > LARGEST_FLOAT and abs(number) != math.inf:
             raise BadArgument("now", rule, number, fix)
         return NUMBERS, number
     if hasattr(now, "__array_namespace__") and (namespace := now.__array_namespace__()) is not np:

@@ -172,7 +172,10 @@ def least_squares_exponent(x: Float64, y: Float64) -> tuple[float, float]:
 def _pairs(first: str, x: Any, second: str, y: Any) -> tuple[Float64, Float64]:
     pair: list[Float64] = []
     for name, values in ((first, x), (second, y)):
-        given = np.asarray(values)
+        try:
+            given = np.asarray(values)
+        except (ValueError, TypeError):
+            raise BadArgument(name, "be a list of numbers", values, "pass one for each run") from None
         is_real = given.ndim == 1 and given.dtype.kind in "iuf" and np.all(np.isfinite(given))
         if not is_real or not given.size or given.min() <= 0:
             raise BadArgument(name, "be finite numbers above 0", values, "one a run")

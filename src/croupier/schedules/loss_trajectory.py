@@ -57,7 +57,8 @@ class LossTrajectory:
         keep_plain_numbers(self)
         for argument in ("limit", "scale", "alpha"):
             value = getattr(self, argument)
-            checked_number(argument, value, "be a number above 0", above=0, up_to=1e300, fix="fit it: .fit(...)")
+            up_to = 100 if argument == "alpha" else 1e300
+            checked_number(argument, value, "be a number above 0", above=0, up_to=up_to, fix="fit it: .fit(...)")
         _check_law(self.law)
 
     def loss(self, steps: npt.ArrayLike, batch_size: Any) -> npt.NDArray[np.float64]:

@@ -11,6 +11,7 @@ from croupier.core.batches import Int64
 from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_int, checked_kind
 from croupier.negatives.known_positives import KnownPositives
+from croupier.torch.devices import checked_device
 
 __all__ = ["host_ids", "in_batch_mask", "masked_logits", "with_false_at"]
 
@@ -63,7 +64,8 @@ def in_batch_mask(
             "item_ids", f"have the {queries.size} items of the queries from column {start} on", items.size,
             "pass the items of all ranks in rank order, and the rows before this rank's as first_column",
         )  # fmt: skip
-    where = query_ids.device if device is None and isinstance(query_ids, torch.Tensor) else device
+    is_there = device is None and isinstance(query_ids, torch.Tensor)
+    where = query_ids.device if is_there else checked_device(device)
     # Each row its own query here: the item it is paired with is right for it.
     paired = np.flatnonzero(own >= 0)
     beside = KnownPositives.of(paired, own[paired]).pairs_among(np.arange(queries.size), items)

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from croupier.errors import BadArgument, BadState, checked_int
 from croupier.negatives.known_positives import KnownPositives
 from croupier.torch.contrast_masks import host_ids, with_false_at
+from croupier.torch.devices import checked_device
 from croupier.torch.distributed import place_in_world
 from croupier.torch.global_means import device_of_collective
 
@@ -97,7 +98,12 @@ class EmbeddingQueue:
             raise BadArgument("dtype", "be a floating-point dtype", dtype, "pass torch.float32, say")
         self.max_age_steps = max_age_steps
         self._group = group
-        self._embeddings = torch.zeros(self.capacity, self.dimension, dtype=dtype, device=device)
+        where = checked_device(device)
+        try:
+            self._embeddings = torch.zeros(self.capacity, self.dimension, dtype=dtype, device=where)
+        except RuntimeError:
+            size = f"{self.capacity} x {self.dimension}"
+            raise BadArgument("capacity", "fit into memory", size, "keep fewer entries") from None
         self._item_ids = torch.full((self.capacity,), -1, dtype=torch.int64)
         self._steps = torch.full((self.capacity,), -1, dtype=torch.int64)
 

@@ -112,10 +112,11 @@ class GradientStatistics:
         try:
             entries = _checked_entries(micro_batches)
             loss_scale = checked_positive("loss_scale", loss_scale, fix="pass scaler.get_scale()")
+            loss = None if loss is None else _number("loss", loss)
             if len(squares) != len(entries):
                 fault = f"{len(squares)} passes for {len(entries)} parts"
         except BadArgument as refused:
-            fault, loss_scale = refused, 1.0
+            fault, loss_scale, loss = refused, 1.0, None
         parts = [
             (square / loss_scale / loss_scale, size, scale)
             for square, (size, scale) in zip(squares, entries, strict=False)
@@ -147,6 +148,14 @@ class GradientStatistics:
             self._passes[number].append(norm)
         except KeyError:
             self._passes[number] = [norm]
+
+
+def _number(argument: str, value: Any) -> float:
+    """As a float, which may be no finite number: a step may overflow."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise BadArgument(argument, "be a number", value, "pass loss.item()") from None
 
 
 def _parameters_of(model: Any) -> list[torch.nn.Parameter]:

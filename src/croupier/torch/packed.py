@@ -72,6 +72,8 @@ class Packed:
     def unpacked(self, values: torch.Tensor) -> list[torch.Tensor]:
         """What was computed for each token, sequence by sequence: losses, hidden states."""
         checked_kind("values", values, torch.Tensor, fix="pass a tensor")
+        if not values.ndim or len(values) != len(self.tokens):
+            raise BadArgument("values", f"have {len(self.tokens)} rows", tuple(values.shape), "pass one for each token")
         return list(torch.split(values, [int(length) for length in self.cu_seqlens.diff()]))
 
 
