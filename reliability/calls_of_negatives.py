@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -116,11 +117,11 @@ def _mining() -> Iterator[Call]:
         lambda: cr.Mined(np.array([0, 1]), [[2, 3], [3, 1]], np.ones((2, 2)), np.ones(2), 4),
         lambda found: (found.query_ids, found.items),
     )
-    yield method("Mined.save", _mined, lambda: {"folder": "mined"}, use=lambda _: None)
+    yield method("Mined.save", _mined, lambda: {"folder": f"mined-{uuid4()}"}, use=lambda _: None)
     yield Call("Mined.load", cr.Mined.load, lambda: {"folder": _saved(_mined(), "mined-once")})
     yield built(lambda: cr.Clusters(np.array([2, 0, 1]), np.array([0, 1, 3])), lambda found: found.of_row)
     yield method("Clusters.with_rows", _clusters, lambda: {"rows": 5}, use=lambda found: found.of_row)
-    yield method("Clusters.save", _clusters, lambda: {"folder": "clusters"}, use=lambda _: None)
+    yield method("Clusters.save", _clusters, lambda: {"folder": f"clusters-{uuid4()}"}, use=lambda _: None)
     yield Call("Clusters.load", cr.Clusters.load, lambda: {"folder": _saved(_clusters(), "clusters-once")})
     yield Call(
         "balanced_clusters", cr.balanced_clusters,
@@ -140,10 +141,7 @@ def _mining() -> Iterator[Call]:
     yield built(cr.Hardest, lambda choice: _mine_by(cr.MiningRules(2, choice=choice)))
     yield built(lambda: cr.RandomOfWindow(3), lambda choice: _mine_by(cr.MiningRules(2, choice=choice)))
     yield built(lambda: cr.ExactSearch(2**20), lambda search: _near(search.over(CORPUS)))
-    yield built(cr.FlatIndex, lambda search: _near(search.over(CORPUS)))
-    yield built(lambda: cr.IVFIndex(1, 1), lambda search: _near(search.over(np.eye(64, dtype=np.float32))))
     yield method("ExactSearch.over", cr.ExactSearch, lambda: {"corpus": CORPUS}, use=_near)
-    yield method("FlatIndex.over", cr.FlatIndex, lambda: {"corpus": CORPUS}, use=_near)
 
 
 def _clusters() -> cr.Clusters:

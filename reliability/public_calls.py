@@ -32,6 +32,7 @@ PROTOCOL = "a protocol: a form for values of the user's own, nothing to call"
 RUNTIME = "part of a stage's or a split's protocol: the run calls it, with arguments that it has checked"
 NO_DATA = "takes nothing"
 NEEDS_RANKS = "needs a running process group"
+FAISS = "the threads of faiss do not survive a fork under a limit of memory, in which calls are tried"
 NOT_CALLED: dict[str, str] = {
     **dict.fromkeys(
         ("Block", "ControlledMean", "CostFit", "Deal", "Dial", "Difference", "InnerProducts", "HeldSize", "Kept",
@@ -46,6 +47,7 @@ NOT_CALLED: dict[str, str] = {
     ),
     "draws": "a kernel that stages of a user's own call in their loops: NumPy's own errors say what is wrong",
     "BucketStatistics": NEEDS_RANKS,
+    **dict.fromkeys(("FlatIndex", "IVFIndex"), FAISS),
 }  # fmt: skip
 RUNTIME_METHODS = {
     "plan", "prepare", "epoch_size", "position_of", "order", "regroup", "leaves", "observe", "check_signal", "verdicts",
@@ -74,7 +76,7 @@ NOT_CALLED_METHODS: dict[str, str] = {
     "Dial.plot": "ScheduleComparison.plot",
     "NegativesAudit.plot": "ScheduleComparison.plot",
     "Dial.most_random": "a number of a report",
-    "IVFIndex.over": "FlatIndex.over",
+    **dict.fromkeys(("FlatIndex.over", "IVFIndex.over"), FAISS),
     "Packed.mask": NO_DATA,
     "Packed.mask_mod": NO_DATA,
     "PackedRows.mask": NO_DATA,

@@ -75,7 +75,7 @@ def score_summary(scores: Kept | ScoreStore) -> ScoreSummary:
     Count(signal='loss'): mean 3; least, quartiles, largest 3 3 3 3 3
     Forgotten(signal='correct'): 1 rows forgotten, 1 never learnt, 0 unforgettable
     """
-    if not hasattr(scores, "statistics") and not hasattr(scores, "kept"):
+    if not isinstance(scores, (ScoreStore, Kept)):
         raise BadArgument("scores", "be a ScoreStore, or what kept_scores gave", scores, "pass kept_scores(dealer)")
     kept = scores.kept if isinstance(scores, ScoreStore) else scores
     signals = dict.fromkeys(statistic.signal for statistic in kept.statistics)

@@ -189,7 +189,10 @@ def _checked_weights(given: Any) -> tuple[tuple[str | None, float], ...]:
         # Pairs are what this function makes of weights: a copy of the stage is given them.
         items: list[Any] = list(given)
         pairs = [cast("tuple[str | None, Any]", item) if isinstance(item, tuple) else (None, item) for item in items]
-    checked = tuple((name, float(weight)) for name, weight in pairs)
+    try:
+        checked = tuple((name, float(weight)) for name, weight in pairs)
+    except (TypeError, ValueError):
+        raise BadArgument("weights", "be numbers", cast(Any, given), "pass {'wiki': 30, 'web': 70}") from None
     for place, (name, weight) in enumerate(checked):
         if not 0 <= weight < np.inf:
             what = f"weight {place}" if name is None else f"weight of {name!r}"

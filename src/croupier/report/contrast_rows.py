@@ -172,7 +172,12 @@ def _by_name(batch: Any, number: int) -> Mapping[str, Any]:
 
 def _array(values: Any) -> npt.NDArray[Any]:
     # Tensors of any library that has them; none is imported here.
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    if getattr(values, "device", None) is not None and str(values.device) == "meta":
+        raise BadArgument("batch", "have its numbers", "a tensor without data", "pass one that is on a device")
+    if hasattr(values, "detach"):
+        here = values.detach().cpu()
+        return np.asarray(here.float() if str(here.dtype) == "torch.bfloat16" else here)
+    return np.asarray(values)
 
 
 def _ids(given: Mapping[str, Any], name: str, number: int, dimensions: int | None, size: int | None = None) -> Int64:

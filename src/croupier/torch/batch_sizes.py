@@ -119,7 +119,7 @@ def find_batch_sizes(
         raise BadArgument("step", "be a function of rows and lengths", step, "pass one training step")
     if memory is not None and not hasattr(memory, "peak_bytes"):
         raise BadArgument("memory", "be a MemoryReading or None", memory, "pass CudaMemory()")
-    if isinstance(lengths, str) or not hasattr(lengths, "__iter__"):
+    if isinstance(lengths, str) or not hasattr(lengths, "__iter__") or getattr(lengths, "ndim", 1) == 0:
         raise BadArgument("lengths", "be a list of lengths", lengths, "pass [128, 512], or tuples of them")
     names = checked_names(columns)
     shapes = [tuple(cap) if isinstance(cap, (tuple, list)) else (cap,) for cap in lengths]

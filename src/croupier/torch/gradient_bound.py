@@ -102,7 +102,9 @@ def sequence_bound(
     examples, tokens = torch.nonzero(labels != ignored, as_tuple=True)
     for first in range(0, len(examples), chunk_tokens):
         rows, columns = examples[first : first + chunk_tokens], tokens[first : first + chunk_tokens]
-        sums.index_add_(0, rows, _squares(output(hidden[rows, columns]), labels[rows, columns], ignored))
+        logits = output(hidden[rows, columns])
+        check_labels(labels[rows, columns], logits.shape[-1], ignored)
+        sums.index_add_(0, rows, _squares(logits, labels[rows, columns], ignored))
     return sums.sqrt()
 
 

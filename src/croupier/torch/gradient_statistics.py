@@ -153,7 +153,7 @@ class GradientStatistics:
 def _number(argument: str, value: Any) -> float:
     """As a float, which may be no finite number: a step may overflow."""
     try:
-        return float(value)
+        return float(value if type(value).__name__[:7] != "complex" else "complex")
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise BadArgument(argument, "be a number", value, "pass loss.item()") from None
 

@@ -55,7 +55,7 @@ def training_scores(logits: torch.Tensor, labels: torch.Tensor, *, ignored: int 
     >>> scores.margin.tolist(), scores.correct.tolist()
     ([2.0, -3.0], [1.0, 0.0])
     """
-    _check(logits, labels, ignored)
+    ignored = _check(logits, labels, ignored)
     parts = [_of_chunk(some, theirs, ignored) for some, theirs in _chunks(logits, labels)]
     return TrainingScores(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
@@ -97,7 +97,7 @@ def last_layer_gradient_norm(
     """
     checked_kind("hidden", hidden, torch.Tensor, fix="pass a tensor")
     bias = checked_flag("bias", bias, fix="pass True or False")
-    _check(logits, labels, ignored)
+    ignored = _check(logits, labels, ignored)
     if hidden.shape[:-1] != labels.shape:
         what = f"{tuple(hidden.shape)} for labels of {tuple(labels.shape)}"
         raise BadArgument(
@@ -156,7 +156,7 @@ def _split(values: torch.Tensor, rows: int) -> list[torch.Tensor]:
     return list(cast("Any", values.detach()).split(rows))
 
 
-def _check(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> None:
+def _check(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> int:
     for argument, values in (("logits", logits), ("labels", labels)):
         checked_kind(argument, values, torch.Tensor, fix="pass a tensor")
     ignored = checked_int("ignored", ignored, at_least=-(2**63), at_most=2**63 - 1, fix="pass -100, say")
@@ -164,3 +164,4 @@ def _check(logits: torch.Tensor, labels: torch.Tensor, ignored: int) -> None:
         what = f"{tuple(labels.shape)} for logits of {tuple(logits.shape)}"
         raise BadArgument("labels", "have the shape of the logits but for two classes or more", what, "classes last")
     check_labels(labels, logits.shape[-1], ignored)
+    return ignored
