@@ -21,7 +21,7 @@ __all__ = ["epochs_without_end", "findings", "limits", "many_processes", "many_r
 
 RANKS, ROWS, EPOCH, BATCH = 16_384, 10**12, 99_999, 8
 SAMPLED, SAMPLED_NIGHTLY = 32, 128
-MAPPED_ROWS, MAPPED_ROWS_NIGHTLY = 10**9, 10**10
+MAPPED_ROWS, MAPPED_ROWS_NIGHTLY = 10**9, 7 * 10**9
 PROCESSES = 64
 LARGEST = 2**62 - 1
 
