@@ -82,7 +82,7 @@ def audit_of(run: str, folder: Path, lanes: int) -> Audit:
             key = (step.world_size, step.start, step.end)
             known = redone.setdefault(key, step)
             if known is not step:
-                audit.expect("exact resume", _same(known, step), f"{key} was dealt in another way when redone")
+                audit.expect("exact resume", known.deals == step.deals, f"{key} was dealt in another way when redone")
         history += generation.steps
     audit.segments_with_two_changes = sum(times > 1 for times in changes.values())
     ends = generations[-1].ends if generations and generations[-1] else None
@@ -184,10 +184,6 @@ def _deals_by_step(
             steps.append((key, []))
         steps[-1][1].append(deal)
     return steps
-
-
-def _same(one: _Step, other: _Step) -> bool:
-    return one.deals == other.deals
 
 
 def _logs(folder: Path) -> Iterator[list[list[dict[str, Any]]]]:
