@@ -11,6 +11,7 @@ import numpy.typing as npt
 from croupier.core.batches import Batches
 from croupier.core.facts import check_free, gathered
 from croupier.core.key import Key
+from croupier.core.mapped_rows import rows_of
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, BadTable
@@ -93,7 +94,7 @@ class GroupBy:
             if groups.size and int(groups.min()) < 0:
                 raise BadTable(self.key, "hold strings or whole numbers >= 0", int(groups.min()), "number the groups")
         else:
-            groups = np.take(context.prepared["groups"], batches.indices)
+            groups = rows_of(context.prepared["groups"], batches.indices)
         _, ranks = np.unique(groups, return_inverse=True)
         kinds = int(ranks.max()) + 1 if ranks.size else 1
         incoming = np.repeat(np.arange(len(batches)), batches.sizes)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Int64
 from croupier.core.journals import Head, Journals, chained
+from croupier.core.mapped_rows import rows_of
 from croupier.core.rebuilding import checksum_of, rebuild
 from croupier.errors import BadArgument, BadState, checked_int
 
@@ -191,7 +192,7 @@ class Artefact:
 
     def apply(self, version: int, ids: Int64, new: Rows) -> Rows:
         """Write to the rows of these ids, and return what they held; plain values are for ids that are unique."""
-        old: Rows = np.asarray(self.values).take(ids)
+        old: Rows = rows_of(self.values, ids)
         journals = None if self.folder is None else self._format.journals(self.folder)
         entries = np.empty(ids.size, dtype=self._format.entry)
         entries["id"], entries["old"], entries["new"] = ids, old.view(self._format.held), new

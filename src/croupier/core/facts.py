@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
+from croupier.core.mapped_rows import rows_of
 from croupier.core.table import Table, checked_lengths
 from croupier.errors import BadArgument, BadTable
 
@@ -20,7 +21,7 @@ CHECK_WHOLE_COLUMN_ROWS = 2**24
 def gathered(batches: Batches, table: Table, name: str) -> npt.NDArray[Any]:
     """The fact ``name`` of each id, shape (n, ...)."""
     travelling = batches.columns.get(name)
-    return np.take(table.column(name), batches.indices, axis=0) if travelling is None else travelling
+    return rows_of(table.column(name), batches.indices) if travelling is None else travelling
 
 
 def lengths_of(batches: Batches, table: Table, name: str) -> Int64:
@@ -59,7 +60,7 @@ def checked_names(length: str | tuple[str, ...], argument: str = "length") -> tu
 
 def gathered_lengths(table: Table, name: str, indices: Int64) -> Int64:
     """The lengths of these rows."""
-    return checked_lengths(name, np.take(table.column(name), indices, axis=0))
+    return checked_lengths(name, rows_of(table.column(name), indices))
 
 
 def check_length_column(table: Table, name: str) -> None:
@@ -68,4 +69,4 @@ def check_length_column(table: Table, name: str) -> None:
     if name in table.categories:
         raise BadTable(name, "hold lengths", "strings, which are categories", "convert them to integers first")
     step = max(1, column.shape[0] // CHECK_WHOLE_COLUMN_ROWS)
-    checked_lengths(name, np.asarray(column) if step == 1 else column[:: step * 1024])
+    checked_lengths(name, np.asarray(column) if step == 1 else rows_of(column, np.arange(0, table.size, 1024 * step)))

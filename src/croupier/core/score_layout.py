@@ -12,6 +12,7 @@ import numpy.typing as npt
 from croupier.core.artefact import RowFormat
 from croupier.core.batches import Int64
 from croupier.core.fingerprint import describe
+from croupier.core.mapped_rows import rows_of
 from croupier.core.score_statistics import Count, Ema, Forgotten, Last, Mean, Statistic, Variance, checked_statistics
 from croupier.errors import BadArgument
 from croupier.kernels.score_records import stopped_counts, update_records
@@ -123,7 +124,7 @@ class ScoreLayout:
 
     def at(self, records: Records, statistic: Statistic, ids: Int64) -> Float32:
         """The same for some rows."""
-        return self.read(np.asarray(records).take(ids), statistic)
+        return self.read(rows_of(records, ids), statistic)
 
 
 def unobserved(statistic: Statistic, values: Float32) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.facts import gathered
+from croupier.core.mapped_rows import rows_of
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadTable
@@ -49,7 +50,7 @@ class ConflictRows:
         is_dealt = np.zeros(context.table.size, dtype=np.bool_)
         is_dealt[ids] = True
         if also is None and not travels and "queries" in prepared and np.count_nonzero(is_dealt) == ids.size:
-            queries, items = np.take(prepared["queries"], ids), np.take(prepared["items"], ids)
+            queries, items = rows_of(prepared["queries"], ids), rows_of(prepared["items"], ids)
             return cls(queries, items[:, None], prepared["offsets"], prepared["positives"], prepared["kinds"])
         known: KnownPositives = prepared["known"]
         queries, items = (_whole(batches, context.table, name) for name in (pairs.query, pairs.item))

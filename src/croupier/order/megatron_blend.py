@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from croupier.core.batches import Batches, Int64
 from croupier.core.key import Key
+from croupier.core.mapped_rows import rows_of
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
 from croupier.errors import BadArgument, TooFewIds, checked_int
@@ -120,7 +121,7 @@ class MegatronBlend:
     def plan(self, batches: Batches, context: Context) -> Batches:
         """Positions to ids."""
         ids = context.prepared["dealt"][batches.indices].astype(np.int64)
-        return batches.with_indices(ids, source=context.table.column(self.sources)[ids].astype(np.int32))
+        return batches.with_indices(ids, source=rows_of(context.table.column(self.sources), ids).astype(np.int32))
 
     @property
     def unit(self) -> None:

@@ -21,6 +21,7 @@ from croupier.core.inner_order import (
     prepares_per_epoch,
 )
 from croupier.core.key import Key
+from croupier.core.mapped_rows import rows_of
 from croupier.core.stage import Context, Order, Prepared
 from croupier.core.table import CHUNK_ROWS, Table
 from croupier.errors import BadTable, NoInverse
@@ -49,7 +50,7 @@ class ColumnSources:
 
     def candidates(self, ids: Int64, table: Table) -> Iterator[tuple[int, Int64]]:
         """Each source that any of the ids may come from, with the places of these ids."""
-        codes = table.column(self.column)[ids].astype(np.int64)
+        codes = rows_of(table.column(self.column), ids).astype(np.int64)
         together = np.argsort(codes, kind="stable")
         for mine in np.split(together, np.flatnonzero(np.diff(codes[together])) + 1):
             if mine.size:
@@ -94,7 +95,7 @@ class ColumnSources:
 
     def places_of(self, ids: Int64, source: int, turn: int, context: Context) -> Int64:
         """At which place of a pass over a source each id comes; -1 for ids of other sources."""
-        mine = context.table.column(self.column)[ids] == source
+        mine = rows_of(context.table.column(self.column), ids) == source
         first, last = context.prepared["starts"][source : source + 2].tolist()
         rows = context.prepared.get("rows")
         place = ids - first if rows is None else np.searchsorted(rows[first:last], ids)
