@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import operator
 import os
-from contextlib import suppress
 from dataclasses import fields
 from numbers import Real
 from typing import Any, TypeVar
 
 __all__ = [
+    "LEAST_SIZE",
+    "MOST_SIZE",
     "BadArgument",
     "BadState",
     "BadTable",
@@ -29,12 +30,15 @@ __all__ = [
     "checked_real",
     "keep_plain_numbers",
     "printable",
+    "with_sizes",
 ]
 
 
 Kind = TypeVar("Kind")
 
 LARGEST = 2**62 - 1
+LEAST_SIZE, MOST_SIZE = 1e-150, 1e150
+"""Of numbers that are divided by, and of all: between them squares and ratios are floats too."""
 LONGEST_PATH = 4096
 SHOWN_CHARACTERS, TEXT_CHARACTERS = 120, 560
 
@@ -96,9 +100,9 @@ def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None
     croupier.errors.BadArgument: batch_size must be an integer >= 1, got 0; pass a positive integer
     """
     rule = f"be an integer >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")
-    if isinstance(value, bool):
-        raise BadArgument(argument, rule, value, fix)
     try:
+        if isinstance(_item(value), bool):
+            raise BadArgument(argument, rule, value, fix)
         number = operator.index(value)
     except TypeError:
         raise BadArgument(argument, rule, value, fix) from None
@@ -111,18 +115,12 @@ def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None
 
 def checked_fraction(argument: str, value: Any, *, fix: str) -> float:
     """Return ``value`` as a float in (0, 1], or refuse it by name."""
-    number = _real(value)
-    if number is None or not 0.0 < number <= 1.0:
-        raise BadArgument(argument, "be a number in (0, 1]", value, fix)
-    return number
+    return _within(argument, value, _real(value), "be a number in (0, 1]", LEAST_SIZE, 1.0, fix)
 
 
 def checked_positive(argument: str, value: Any, *, fix: str) -> float:
     """Return ``value`` as a finite float above 0, or refuse it by name."""
-    number = _real(value)
-    if number is None or not 0.0 < number < float("inf"):
-        raise BadArgument(argument, "be a number above 0", value, fix)
-    return number
+    return _within(argument, value, _real(value), "be a number above 0", LEAST_SIZE, MOST_SIZE, fix)
 
 
 def checked_flag(argument: str, value: Any, *, fix: str) -> bool:
@@ -171,22 +169,35 @@ def checked_path(argument: str, value: Any, *, fix: str = "pass a text or a path
 
 
 def checked_real(
-    argument: str, value: Any, rule: str, *, at_least: float = -1e300, at_most: float = 1e300, fix: str
+    argument: str, value: Any, rule: str, *, at_least: float = -MOST_SIZE, at_most: float = MOST_SIZE, fix: str
 ) -> float:
-    """Return ``value`` as a float within bounds, or refuse it by name; what is not finite is refused."""
-    number = _real(value)
-    if number is None or not at_least <= number <= at_most:
-        raise BadArgument(argument, rule, value, fix)
-    return number
+    """Return ``value`` as a float within bounds, or refuse it by name; what is not finite is refused.
+
+    Examples
+    --------
+    >>> checked_real("loss", 1e200, "be a number >= 0", at_least=0, fix="leave out such a step")
+    Traceback (most recent call last):
+        ...
+    croupier.errors.BadArgument: loss must be a number >= 0 and <= 1e+150, got 1e+200; leave out such a step
+    """
+    return _within(argument, value, _real(value), rule, at_least, at_most, fix)
+
+
+def with_sizes(rule: str, number: Any) -> str:
+    """The rule, and of a number that is refused for its size alone, which sizes are not."""
+    if not isinstance(number, (int, float)):
+        return rule
+    is_large, is_small = MOST_SIZE < number < float("inf"), 0 < number < LEAST_SIZE
+    return f"{rule} and <= {MOST_SIZE}" if is_large else f"{rule} and >= {LEAST_SIZE}" if is_small else rule
 
 
 def keep_plain_numbers(made: Any) -> None:
-    """Turn NumPy's scalars in the fields of a dataclass into Python's, which are exact and never wrap."""
+    """Turn the scalars of NumPy and others in the fields of a dataclass into Python's, which are exact, never wrap."""
     for one in fields(made):
         value: Any = getattr(made, one.name, None)  # one that is not made yet
-        if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-            with suppress(RuntimeError):  # a tensor without data
-                object.__setattr__(made, one.name, value.item())
+        plain = _item(value)
+        if plain is not value:
+            object.__setattr__(made, one.name, plain)
 
 
 def printable(text: str) -> str:
@@ -204,18 +215,32 @@ def printable(text: str) -> str:
 
 def _real(value: Any) -> float | None:
     """The value as a float, from whatever holds one number and is no flag, text or bytes; else None."""
-    number = value
-    if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-        try:
-            number = value.item()
-        except (TypeError, ValueError, RuntimeError):
-            return None
+    number = _item(value)
     if isinstance(number, bool) or not isinstance(number, Real):
         return None
     try:
         return float(number)
     except OverflowError:
         return None
+
+
+def _item(value: Any) -> Any:
+    """What a scalar of NumPy, of Arrow or of a tensor library holds, in Python's own types; else the value itself."""
+    try:
+        if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+            return value.item()
+        # Arrow's scalars; its arrays have a length.
+        return value.as_py() if hasattr(value, "as_py") and hasattr(value, "is_valid") else value
+    except (TypeError, ValueError, RuntimeError):  # a tensor without data
+        return value
+
+
+def _within(
+    argument: str, value: object, number: float | None, rule: str, at_least: float, at_most: float, fix: str
+) -> float:
+    if number is None or not at_least <= number <= at_most:
+        raise BadArgument(argument, with_sizes(rule, number), value, fix)
+    return number
 
 
 def _said(what: str, rule: str, value: object, fix: str) -> str:

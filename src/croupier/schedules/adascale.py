@@ -51,7 +51,7 @@ class AdaScale:
         fix = "begin with 0 and 1, and go on with what after() returned"
         for argument, least, above in (("progress", 0, -math.ulp(0.0)), ("gain", 1, 1 - 1e-9)):
             rule = f"be a number of at least {least}"
-            checked_number(argument, getattr(self, argument), rule, above=above, up_to=1e300, fix=fix)
+            checked_number(argument, getattr(self, argument), rule, above=above, fix=fix)
 
     def after(self, *, variance: float, squared_norm: float) -> Self:
         """One step on.
@@ -61,11 +61,11 @@ class AdaScale:
         """
         fix = "pass the unbiased estimates, smoothed and cut at 0"
         for argument, value in (("variance", variance), ("squared_norm", squared_norm)):
-            checked_number(argument, value, "be a number of at least 0", above=-math.ulp(0.0), up_to=1e300, fix=fix)
+            checked_number(argument, value, "be a number of at least 0", above=-math.ulp(0.0), fix=fix)
         total = variance + squared_norm
-        checked_number("variance + squared_norm", total, "be above 0", above=0, up_to=1e300, fix=fix)
+        checked_number("variance + squared_norm", total, "be above 0", above=0, fix=fix)
         large = variance / self.scale + squared_norm
-        checked_number("variance / scale + squared_norm", large, "be above 0", above=0, up_to=1e300, fix=fix)
+        checked_number("variance / scale + squared_norm", large, "be above 0", above=0, fix=fix)
         gain = float(total / large)
         return type(self)(self.scale, self.progress + gain, gain)
 

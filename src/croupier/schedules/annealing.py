@@ -161,9 +161,7 @@ def cosine_with_restarts(
     cycles = checked_int("cycles", cycles, at_least=1, at_most=1000, fix="pass how often it falls")
     rule, fix = "be a number above 0", "1 keeps cycles of one length"
     growth = checked_number("growth", growth, rule, above=0, up_to=1e3, fix=fix)
-    warmup = checked_number(
-        "warmup", warmup, "be a number >= 0", above=-math.ulp(0.0), up_to=1e300, fix="pass 0 for none"
-    )
+    warmup = checked_number("warmup", warmup, "be a number >= 0", above=-math.ulp(0.0), fix="pass 0 for none")
     parts = [growth**cycle for cycle in range(cycles)]
     whole = _rest(length, warmup)
     # Of whole numbers in fractions: a restart that falls on a whole step falls on no other for a rounding.
@@ -203,4 +201,4 @@ def _rest(length: Any, warmup: Any) -> Any:
     )
     rule = f"be above warmup={warmup}" if warmup else "be a number above 0"
     fix = "it is the whole length, warm-up included, on your clock"
-    return checked_number("length", length, rule, above=warmup, up_to=1e300, fix=fix) - warmup
+    return checked_number("length", length, rule, above=warmup, fix=fix) - warmup

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from croupier.errors import BadArgument
+from croupier.errors import LEAST_SIZE, MOST_SIZE, BadArgument, with_sizes
 
 __all__ = [
     "NUMBERS",
@@ -25,8 +25,6 @@ __all__ = [
     "is_number",
     "operand",
 ]
-
-LARGEST_FLOAT = 1.7e308
 
 
 class Schedule(Protocol):
@@ -46,7 +44,9 @@ NUMBERS = SimpleNamespace(minimum=min, maximum=max, where=_where, cos=math.cos)
 
 
 def is_number(now: object) -> bool:
-    """Whether it is one number rather than an array: of Python, a fraction, or a NumPy scalar."""
+    """Whether it is one number rather than an array: of Python, a fraction, or of NumPy with no axis."""
+    if isinstance(now, np.ndarray):
+        return now.ndim == 0 and now.dtype.kind in "biuf"
     return isinstance(now, (int, float, Fraction, np.integer, np.floating, np.bool_))
 
 
@@ -65,7 +65,7 @@ def arithmetic(now: Any) -> tuple[Any, Any]:
     rule, fix = "be a number, or an array of them", "a cursor has several: pass cursor.samples"
     if is_number(now):
         number: Any = now.item() if hasattr(now, "item") else now
-        if abs(number) > LARGEST_FLOAT and abs(number) != math.inf:
+        if MOST_SIZE < abs(number) < math.inf:
             raise BadArgument("now", rule, number, fix)
         return NUMBERS, number
     if hasattr(now, "__array_namespace__") and (namespace := now.__array_namespace__()) is not np:
@@ -76,7 +76,7 @@ def arithmetic(now: Any) -> tuple[Any, Any]:
         numbers = np.zeros(0, object)  # no array that NumPy knows
     if numbers.dtype.kind not in "biuf":
         raise BadArgument("now", rule, type(now).__name__, fix)
-    return np, numbers * 1.0
+    return np, numbers.astype(np.float64)
 
 
 def above_zero(argument: str, values: Any, *, fix: str = "pass a number, or an array of them") -> Any:
@@ -86,7 +86,7 @@ def above_zero(argument: str, values: Any, *, fix: str = "pass a number, or an a
     except BadArgument:
         raise BadArgument(argument, "be above 0", values, fix) from None
     is_above = numbers > 0 if namespace is NUMBERS else bool(namespace.all(numbers > 0))
-    if isinstance(values, bool) or not is_above:
+    if isinstance(numbers, bool) or not is_above:
         raise BadArgument(argument, "be above 0", values, fix)
     return numbers
 
@@ -96,14 +96,17 @@ def operand(namespace: Any, number: Any) -> Any:
     return number if namespace is NUMBERS else float(number)
 
 
-def checked_number(argument: str, value: Any, rule: str, *, above: float, up_to: float, fix: str) -> Any:
-    """Return a number with ``above < value <= up_to``, or refuse it by name; NaN is refused too."""
+def checked_number(argument: str, value: Any, rule: str, *, above: float, up_to: float = MOST_SIZE, fix: str) -> Any:
+    """Return a number with ``above < value <= up_to``, or refuse it by name; NaN is refused too.
+
+    Where 0 is refused, so is what is as good as 0; a finite number has a size that can be calculated with.
+    """
     is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item")  # NumPy scalars are numbers too
     number: Any = value.item() if is_scalar and getattr(value, "device", "cpu") != "meta" else value
     is_real = isinstance(number, (int, float, Fraction)) and not isinstance(number, bool)
-    # A whole number beyond all floats is no moment and no factor.
-    if not is_real or not above < number <= up_to or LARGEST_FLOAT < number < math.inf:
-        raise BadArgument(argument, rule, value, fix)
+    is_within = is_real and above < number <= up_to and (number <= MOST_SIZE or number == math.inf)
+    if not is_within or (above == 0 and number < LEAST_SIZE):
+        raise BadArgument(argument, with_sizes(rule, number), value, fix)
     return number
 
 
@@ -133,7 +136,7 @@ def check_schedule(argument: str, value: object) -> None:
 
 def checked_peak(peak: Any) -> float:
     """A finite peak above 0 as a float, or refuse it."""
-    peak = checked_number("peak", peak, "be a finite number above 0", above=0, up_to=1e300, fix="pass 1 for a factor")
+    peak = checked_number("peak", peak, "be a finite number above 0", above=0, fix="pass 1 for a factor")
     return float(peak)
 
 

@@ -65,8 +65,8 @@ class Cooldown:
         )
         check_schedule("schedule", self.schedule)
         rule, fix = "be a number", "pass a moment on the clock of the schedule"
-        checked_number("begins", self.begins, rule, above=-math.inf, up_to=1e300, fix=fix)
-        checked_number("length", self.length, "be a number above 0", above=0, up_to=1e300, fix="pass how long it falls")
+        checked_number("begins", self.begins, rule, above=-math.inf, fix=fix)
+        checked_number("length", self.length, "be a number above 0", above=0, fix="pass how long it falls")
         checked_duration("length", self.length, of=self.begins, fix="pass how long it falls")
         checked_fraction_of_peak("floor", self.floor)
         check_shape(self.shape)
@@ -99,7 +99,7 @@ class Warmed:
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
         check_schedule("schedule", self.schedule)
-        checked_number("length", self.length, "be a number above 0", above=0, up_to=1e300, fix="pass how long it rises")
+        checked_number("length", self.length, "be a number above 0", above=0, fix="pass how long it rises")
         checked_duration("length", self.length, of=getattr(self.schedule, "length", None), fix="pass how long it rises")
 
     def __call__(self, now: Any) -> Any:
@@ -150,7 +150,7 @@ class Stretched:
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
         check_schedule("schedule", self.schedule)
-        checked_number("by", self.by, "be a number above 0", above=0, up_to=1e300, fix="pass large / small")
+        checked_number("by", self.by, "be a number above 0", above=0, fix="pass large / small")
 
     def __call__(self, now: Any) -> Any:
         """The value of the schedule at the moment that this one stands for."""

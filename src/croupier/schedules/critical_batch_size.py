@@ -108,7 +108,7 @@ class CriticalBatchSize:
 
     def batch_size(self, *, more_samples: float) -> float:
         """The batch size that takes this share of samples more than the fewest: 0.1 is 10 % more compute."""
-        checked_number("more_samples", more_samples, "be above 0", above=0, up_to=1e300, fix="pass a share, 0.1")
+        checked_number("more_samples", more_samples, "be above 0", above=0, fix="pass a share, 0.1")
         return self.size * more_samples
 
 
@@ -139,7 +139,7 @@ class CriticalBatchLaw:
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
         for argument, value in (("scale", self.scale), ("alpha", self.alpha)):
-            checked_number(argument, value, "be a number above 0", above=0, up_to=1e300, fix="fit it: .fit(...)")
+            checked_number(argument, value, "be a number above 0", above=0, fix="fit it: .fit(...)")
 
     def __call__(self, loss: Any) -> Any:
         """The critical batch size at a loss above 0."""

@@ -96,7 +96,7 @@ class KeptInSamples:
         _check_beta("beta1", self.beta1)
         _check_beta("beta2", self.beta2)
         rule, fix = "be a number of at least 0", "pass AdamW's weight_decay"
-        checked_number("weight_decay", self.weight_decay, rule, above=-math.ulp(0.0), up_to=1e300, fix=fix)
+        checked_number("weight_decay", self.weight_decay, rule, above=-math.ulp(0.0), fix=fix)
 
     def at(self, size: float, rate: float = 1.0) -> Optimizer:
         """The settings at a batch size where the learning rate is scaled by ``rate``."""
@@ -109,7 +109,7 @@ class KeptInSamples:
 
 
 def _check_above_zero(argument: str, value: Any, *, fix: str) -> None:
-    checked_number(argument, value, "be a number above 0", above=0, up_to=1e300, fix=fix)
+    checked_number(argument, value, "be a number above 0", above=0, fix=fix)
 
 
 def _check_beta(argument: str, beta: Any) -> None:

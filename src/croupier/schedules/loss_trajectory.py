@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import BadArgument, keep_plain_numbers
+from croupier.errors import MOST_SIZE, BadArgument, keep_plain_numbers
 from croupier.schedules.arithmetic import above_zero, checked_number
 from croupier.schedules.critical_batch_size import CriticalBatchLaw, least_squares_exponent
 
@@ -57,7 +57,7 @@ class LossTrajectory:
         keep_plain_numbers(self)
         for argument in ("limit", "scale", "alpha"):
             value = getattr(self, argument)
-            up_to = 100 if argument == "alpha" else 1e300
+            up_to = 100 if argument == "alpha" else MOST_SIZE
             checked_number(argument, value, "be a number above 0", above=0, up_to=up_to, fix="fit it: .fit(...)")
         _check_law(self.law)
 
@@ -99,7 +99,7 @@ class LossTrajectory:
         Raises BadArgument where the losses do not fall to a limit above 0.
         """
         _check_law(law)
-        batch_size = checked_number("batch_size", batch_size, "be above 0", above=0, up_to=1e300, fix="pass the run's")
+        batch_size = checked_number("batch_size", batch_size, "be above 0", above=0, fix="pass the run's")
         done = np.asarray(above_zero("steps", steps, fix="log them from 1"), float)
         seen = np.asarray(above_zero("losses", losses, fix="log cross-entropies"), float)
         if done.shape != seen.shape or done.ndim != 1 or done.size < LEAST_POINTS:

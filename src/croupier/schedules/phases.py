@@ -179,7 +179,7 @@ class Phases:
         if not isinstance(phases, (list, tuple)) or not all(map(_is_phase, self.phases)):
             raise BadArgument("phases", "be phases with a length", self.phases, "write [Warmup(1000), Decay(9000)]")
         rule, fix = "be a number", "pass where on the clock it begins"
-        checked_number("start", self.start, rule, above=-math.inf, up_to=1e300, fix=fix)
+        checked_number("start", self.start, rule, above=-math.inf, fix=fix)
         if not self.phases:
             raise BadArgument("phases", "be at least one", self.phases, "write [Hold()] for a constant")
         for before, after in pairwise(self.phases):

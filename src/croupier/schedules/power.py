@@ -94,9 +94,7 @@ def power(
     """
     if not isinstance(law, PowerLaw):
         raise BadArgument("law", "be a PowerLaw", law, "write PowerLaw(1024, tokens_per_sample=4096)")
-    checked_number(
-        "length", length, "be a number above 0", above=0, up_to=1e300, fix="it is the whole length, in tokens"
-    )
+    checked_number("length", length, "be a number above 0", above=0, fix="it is the whole length, in tokens")
     for argument, part in (("warmup", warmup), ("decay", decay)):
         checked_duration(argument, part, of=length, fix="pass its tokens")
     if not warmup + decay <= length:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from croupier.errors import keep_plain_numbers
+from croupier.errors import MOST_SIZE, keep_plain_numbers
 from croupier.schedules.arithmetic import above_zero, checked_number
 
 __all__ = ["LinearScaling", "NoiseScaling", "ScalingRule", "SqrtScaling", "SurgeScaling"]
@@ -134,5 +134,5 @@ def _surge(ratio: Any) -> Any:
     return ratio**-0.5 + ratio**0.5
 
 
-def _check_size(argument: str, size: Any, *, up_to: float = 1e300) -> None:
+def _check_size(argument: str, size: Any, *, up_to: float = MOST_SIZE) -> None:
     checked_number(argument, size, "be a number above 0", above=0, up_to=up_to, fix="pass a batch size")

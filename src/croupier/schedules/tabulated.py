@@ -44,7 +44,7 @@ class Tabulated:
         if not is_real or not np.all(np.isfinite(values)) or values.min() < 0:
             raise BadArgument("values", "be two or more finite numbers, none below 0", self.values, "pass factors")
         object.__setattr__(self, "values", tuple(map(float, values)))
-        checked_number("length", self.length, "be a number above 0", above=0, up_to=1e300, fix="pass how long it takes")
+        checked_number("length", self.length, "be a number above 0", above=0, fix="pass how long it takes")
         object.__setattr__(self, "peak", checked_peak(self.peak))
 
     def __call__(self, now: Any) -> Any:

@@ -119,7 +119,7 @@ class TrainingClock:
             raise BadArgument("at", "be given one clock", names, "write clock.at(tokens=10**9)")
         clock, value = given[0]
         name = clock.name.lower()
-        number = checked_number(name, value, "be a number of at least 0", above=-1e-300, up_to=1e300, fix="count on")
+        number = checked_number(name, value, "be a number of at least 0", above=-1e-300, fix="count on")
         begin, per_sample = self._stretch(clock, number)
         elapsed = (_exact(number) - begin[clock.value]) / per_sample[clock.value]
         moment = _further(begin, per_sample, elapsed)
@@ -222,7 +222,7 @@ def _further(begin: Moment, per_sample: Moment, samples: Any) -> Moment:
 def _rate(argument: str, rate: Any) -> Any:
     if rate is None:
         return None
-    return _exact(checked_number(argument, rate, "be a number above 0", above=0, up_to=1e300, fix="leave it out"))
+    return _exact(checked_number(argument, rate, "be a number above 0", above=0, fix="leave it out"))
 
 
 def _exact(number: Any) -> Any:
