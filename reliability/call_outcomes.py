@@ -118,6 +118,8 @@ def content(value: Any, depth: int = 0) -> str:
         return "..."
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
+    if getattr(value, "is_meta", False):
+        return f"a tensor without data of {tuple(value.shape)}"
     if hasattr(value, "detach"):
         value = value.detach().float() if value.dtype.is_floating_point else value.detach()
         value = value.numpy() if not value.is_sparse else value.to_dense().numpy()
@@ -126,7 +128,7 @@ def content(value: Any, depth: int = 0) -> str:
     if isinstance(value, Real):
         # Six digits of what is no whole number: a float32 is taken for the number it is nearest to.
         is_whole = isinstance(value, int) or float(value).is_integer()
-        return repr(int(value)) if is_whole else f"{float(value):.6g}"
+        return hex(int(value)) if is_whole else f"{float(value):.6g}"
     if value is None or isinstance(value, (str, bytes)):
         return repr(value)
     if isinstance(value, Mapping):

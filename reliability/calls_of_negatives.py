@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -96,8 +97,11 @@ def _positives() -> Iterator[Call]:
         lambda: {"queries": [0, 1], "per_query": 2, "key": cr.Key(0), "first": 0, "facts": {"at": [3, 2]}},
     )  # fmt: skip
     yield method("NegativeSampler.has_negative", lambda: cr.NegativeSampler(4, known()), lambda: {"queries": [0, 1]})
-    yield Call("negative_posterior", cr.negative_posterior, lambda: {"relevance": 0.9, "observed": 0.25})
-    yield Call("inverse_propensity", cr.inverse_propensity, lambda: {"observed": 0.25, "largest": 10.0})
+    both = frozenset({"relevance", "observed"})  # numbers, arrays and tensors are taken, lists are not
+    values = {"relevance": 0.9, "observed": 0.25}
+    yield Call("negative_posterior", cr.negative_posterior, values.copy, by_kind=both)
+    values_of_labels = {"observed": 0.25, "largest": 10.0}
+    yield Call("inverse_propensity", cr.inverse_propensity, values_of_labels.copy, by_kind=both)
     yield Call(
         "EmbeddingBank", cr.EmbeddingBank, lambda: {"rows": 3, "dimension": 2, "path": None, "dtype": np.float32},
         lambda bank: bank.embeddings,
@@ -189,7 +193,9 @@ def _graphs() -> Iterator[Call]:
         "BlockPairs.block", lambda: cr.BlockPairs.of([0, 1, 3], [1, 2, 2], _partition()), lambda: {"head": 0, "tail": 1}
     )
     yield built(lambda: cr.BlockSchedule(4, 2, False), lambda schedule: [len(schedule), next(iter(schedule))])
-    yield Call("double_buffered", cr.double_buffered, lambda: {"pools": [1, 2, 3]}, lambda pools: len(list(pools)))
+    yield Call(
+        "double_buffered", cr.double_buffered, lambda: {"pools": [1, 2, 3]}, lambda pools: len(list(islice(pools, 9)))
+    )
     yield built(lambda: cr.LinkNeighbours(_path(), [2, 2]), lambda sampler: sampler.draw([1], [2], key=cr.Key(0)).nodes)
     yield method(
         "LinkNeighbours.draw", lambda: cr.LinkNeighbours(_path(), [2, 2]),

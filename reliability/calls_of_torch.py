@@ -178,16 +178,17 @@ def _losses() -> Iterator[Call]:
                  "mask": torch.ones(6, dtype=torch.bool)},
     )  # fmt: skip
     losses = torch.tensor([0.1, 2.0, 0.5, 3.0])
-    yield Call("hardest", ct.hardest, lambda: {"losses": losses, "count": 2}, lambda found: found.places)
+    yield Call("hardest", ct.hardest, lambda: {"losses": losses, "count": 2}, lambda found: found.places,
+               by_kind=frozenset({"losses"}))  # fmt: skip
     yield Call(
         "percentile_sample", ct.percentile_sample,
         lambda: {"losses": losses, "keep": 0.5, "key": cr.Key(0), "uniform_share": 0.25},
-        lambda found: (found.places, found.weights),
+        lambda found: (found.places, found.weights), by_kind=frozenset({"losses"}),
     )  # fmt: skip
     yield Call(
         "importance_sample", ct.importance_sample,
         lambda: {"scores": losses, "count": 2, "key": cr.Key(0), "uniform_share": 0.25, "replacement": True},
-        lambda found: (found.places, found.weights),
+        lambda found: (found.places, found.weights), by_kind=frozenset({"scores"}),
     )  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def as_it_is(value: Any) -> Any:
 class Call:
     """``function(**arguments())`` is valid; ``use`` of its result says what it is good for, and may refuse it too.
 
-    ``kept`` names arguments that are left as they are.
+    ``kept`` names arguments that are left as they are, ``by_kind`` those for which a list, an array and a tensor of the
+    same numbers are not the same: they are taken or refused, and not compared.
     """
 
     name: str
@@ -34,16 +35,18 @@ class Call:
     arguments: Callable[[], dict[str, Any]]
     use: Callable[[Any], Any] = as_it_is
     kept: frozenset[str] = frozenset()
+    by_kind: frozenset[str] = frozenset()
 
     def __call__(self, replaced: Mapping[str, Any]) -> Any:
         return self.use(self.function(**{**self.arguments(), **replaced}))
 
 
-def built(make: Callable[[], Any], use: Callable[[Any], Any] = as_it_is) -> Call:
+def built(make: Callable[[], Any], use: Callable[[Any], Any] = as_it_is, **more: Any) -> Call:
     """A frozen dataclass, by an instance of it."""
     example = make()
     names = [one.name for one in fields(example) if one.init and not one.name.startswith("_")]
-    return Call(type(example).__name__, type(example), lambda: {name: getattr(make(), name) for name in names}, use)
+    name = type(example).__name__
+    return Call(name, type(example), lambda: {name: getattr(make(), name) for name in names}, use, **more)
 
 
 def method(name: str, make: Callable[[], Any], arguments: Callable[[], dict[str, Any]], **more: Any) -> Call:

@@ -6,6 +6,7 @@ import faulthandler
 import multiprocessing
 import os
 import random
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from reliability.public_call import Call
 
 __all__ = ["Tally", "tally", "tried_apart"]
 
+OUT_OF_MEMORY = re.compile("^MemoryError|can't allocate memory")
 ONE_CALL_SECONDS = 30
 """After so long without a word the process is taken for dead: a loop of compiled code hears no signal."""
 
@@ -61,7 +63,7 @@ def tally(call: Call, *, share: float = 1.0, pairs: int = 0, seed: int = 0) -> T
 
 
 def _plain_outcome(call: Call, name: str, odd: Odd, known: dict[str, Outcome]) -> Callable[[], Outcome] | None:
-    if odd.plain is None:
+    if odd.plain is None or name in call.by_kind:
         return None
     value = odd.plain()
 
@@ -78,8 +80,8 @@ def _judge(found: Tally, call: Call, odd: dict[str, Odd], plain: Callable[[], Ou
     said = f"{call.name}({', '.join(f'{name}={one.name}' for name, one in odd.items())})"
     outcome = called(lambda: call({name: one.make() for name, one in odd.items()}))
     found.tried += 1
-    is_asked_for = any(one.name.startswith(("int ", "scalar ")) for one in odd.values())
-    if outcome.fault is not None and outcome.fault.startswith("MemoryError") and is_asked_for:
+    is_asked_for = any(one.name.startswith(("int ", "scalar ", "range far")) for one in odd.values())
+    if outcome.fault is not None and is_asked_for and OUT_OF_MEMORY.search(outcome.fault):
         found.refused += 1  # a size that a larger machine could hold, refused in the system's words
     elif outcome.fault is not None:
         found.faults.append(f"{said}: {outcome.fault}")

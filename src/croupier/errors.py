@@ -12,8 +12,6 @@ from numbers import Real
 from typing import Any, TypeVar
 
 __all__ = [
-    "LEAST_SIZE",
-    "MOST_SIZE",
     "BadArgument",
     "BadState",
     "BadTable",
@@ -21,6 +19,7 @@ __all__ = [
     "NoInverse",
     "RanksDisagree",
     "TooFewIds",
+    "check_function",
     "checked_flag",
     "checked_fraction",
     "checked_int",
@@ -83,6 +82,12 @@ class FeedbackTooLate(RuntimeError):
 
 class RanksDisagree(RuntimeError):
     """Two ranks planned different batches for the same segment."""
+
+
+def check_function(argument: str, value: object, rule: str, *, fix: str) -> None:
+    """Refuse what cannot be called, and a class in the place of an instance of it."""
+    if isinstance(value, type) or not callable(value):
+        raise BadArgument(argument, rule, value, fix)
 
 
 def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None = None, fix: str) -> int:
@@ -240,7 +245,7 @@ def _within(
 ) -> float:
     if number is None or not at_least <= number <= at_most:
         raise BadArgument(argument, with_sizes(rule, number), value, fix)
-    return number
+    return number + 0.0  # 0 has no sign
 
 
 def _said(what: str, rule: str, value: object, fix: str) -> str:

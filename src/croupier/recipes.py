@@ -16,6 +16,7 @@ from croupier.order.class_balanced import ClassBalanced
 from croupier.order.evaluation import Evaluation
 from croupier.order.mixture import Mixture
 from croupier.order.shuffle import Shuffle
+from croupier.run.checking import MOST_RANKS
 
 __all__ = ["bucketed", "class_balanced", "evaluation", "length_grouped", "mixed", "packed", "shuffled"]
 
@@ -102,5 +103,5 @@ def evaluation(batch_size: int, *, world_size: int = 1) -> Chain:
     ['evaluation', 'fixed_size']
     """
     batch_size = checked_int("batch_size", batch_size, at_least=1, fix="pass the number of ids in a batch")
-    world_size = checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
+    world_size = checked_int("world_size", world_size, at_least=1, at_most=MOST_RANKS, fix="pass the number of ranks")
     return chain(Evaluation(multiple_of=batch_size * world_size), FixedSize(batch_size))

@@ -63,5 +63,5 @@ def test_what_rounds_to_the_largest_half_is_kept_and_float32_holds_more():
     assert (bank.embeddings.item(), wide.embeddings.item()) == (65504.0, 7e4)
     with pytest.raises(BadArgument, match="dtype must be float16 or float32, got half a float; choose float16"):
         cr.EmbeddingBank(1, 1, dtype="half a float")
-    with pytest.raises(BadArgument, match=r"path must be a path, or None, got 3; pass"):
+    with pytest.raises(BadArgument, match=r"path must be a path, got 3; pass .embeddings.bin., say, or None"):
         cr.EmbeddingBank(1, 1, 3)

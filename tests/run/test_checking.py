@@ -21,7 +21,7 @@ def test_a_stage_becomes_a_chain_and_no_split_the_default():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ((PLAN, TABLE, 0, 0, 0, None), r"world_size must be an integer >= 1, got 0"),
+        ((PLAN, TABLE, 0, 0, 0, None), r"world_size must be an integer >= 1 and <= 1048576, got 0"),
         (
             (PLAN, TABLE, 0, 4, 4, None),
             r"rank must be an integer >= 0 and <= 3, got 4; ranks of a world of 4 are 0 to 3",

@@ -24,7 +24,10 @@ def dealer(**arguments):
             "rank must be an integer >= 0 and <= 1, got 2; ranks of a world of 2 are 0 to 1",
         ),
         (lambda: dealer(rank=-1), "rank must be an integer >= 0"),
-        (lambda: dealer(world_size=0), "world_size must be an integer >= 1, got 0; pass the number of ranks"),
+        (
+            lambda: dealer(world_size=0),
+            "world_size must be an integer >= 1 and <= 1048576, got 0; pass",
+        ),
         (
             lambda: dealer(seed=1.5),
             "seed must be an integer >= 0 and <= 18446744073709551615, got 1.5; pass a whole number",

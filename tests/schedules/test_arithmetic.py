@@ -69,7 +69,7 @@ def test_what_is_no_schedule_is_refused(value):
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf"), "1", None, True, 1e301, [1]])
 def test_bad_peaks_are_refused(value):
-    with pytest.raises(BadArgument, match=r"peak must be a finite number above 0, got .*; pass 1 for a factor"):
+    with pytest.raises(BadArgument, match=r"peak must be a finite number above 0.*, got .*; pass 1 for a factor"):
         checked_peak(value)
 
 

@@ -32,12 +32,13 @@ def test_no_id_is_lost_without_the_policy_and_the_last_batch_serves_every_rank(s
 
 
 def test_arguments_are_checked():
-    check_balance(None, 1, cr.Cost(), cr.FewIds.PAD)
+    check_balance(None, 1, cr.Cost(), cr.FewIds.PAD, "length")
     for wrong, text in (
-        ((0, 1, cr.Cost(), cr.FewIds.PAD), "max_tokens must be an integer >= 1, got 0"),
-        ((None, 0, cr.Cost(), cr.FewIds.PAD), "micro_batches must be an integer >= 1, got 0"),
-        ((None, 1, 3, cr.FewIds.PAD), "cost must be a Cost, got 3"),
-        ((None, 1, cr.Cost(), "pad"), "few_ids must be a FewIds, got 'pad'"),
+        ((0, 1, cr.Cost(), cr.FewIds.PAD, "length"), "max_tokens must be an integer >= 1, got 0"),
+        ((None, 0, cr.Cost(), cr.FewIds.PAD, "length"), "micro_batches must be an integer >= 1, got 0"),
+        ((None, 1, 3, cr.FewIds.PAD, "length"), "cost must be a Cost, got 3"),
+        ((None, 1, cr.Cost(), "pad", "length"), "few_ids must be a FewIds, got 'pad'"),
+        ((None, 1, cr.Cost(), cr.FewIds.PAD, None), "length must be a column's name, got None; pass .length., say"),
     ):
         with pytest.raises(BadArgument, match=text):
             check_balance(*wrong)

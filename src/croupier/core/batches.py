@@ -77,11 +77,11 @@ class Batches:
         """How many ids each batch holds, shape (b,)."""
         return np.diff(self.offsets)
 
-    def with_columns(self, **columns: npt.NDArray[Any]) -> Batches:
+    def with_columns(self, /, **columns: npt.NDArray[Any]) -> Batches:
         """The same batches with these columns added or replaced."""
         return replace(self, columns={**self.columns, **columns})
 
-    def with_new_columns(self, stage: str, **columns: npt.NDArray[Any]) -> Batches:
+    def with_new_columns(self, stage: str, /, **columns: npt.NDArray[Any]) -> Batches:
         """The same batches with these columns added; refused if an earlier stage added one of that name."""
         for name in columns:
             if name in self.columns:

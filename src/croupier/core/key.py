@@ -50,7 +50,7 @@ class Key:
 
 
 def _checked_name(name: Any) -> str | int:
-    if type(name) is int or type(name) is str:
+    if type(name) is str or (type(name) is int and -LARGEST <= name <= LARGEST):
         return name
     if isinstance(name, str):  # NumPy's, whose class has another name
         return str(name)

@@ -14,6 +14,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -112,17 +113,18 @@ def load_state(path: str | os.PathLike[str]) -> dict[str, Any]:
     return cast("dict[str, Any]", state)
 
 
-def _without_arrays(name: str, value: Any, arrays: list[Array]) -> Any:
+def _without_arrays(name: str, value: Any, arrays: list[Array], depth: int = 0) -> Any:
     """The value with arrays named by their places, and the arrays."""
+    if depth > DEEPEST:
+        raise BadArgument("state", f"nest no deeper than {DEEPEST}", name, "pass what state_dict() returned")
+    deeper = partial(_without_arrays, arrays=arrays, depth=depth + 1)
     if isinstance(value, Mapping):
         items = cast("Mapping[str, Any]", value)
         if ARRAY in items:
             raise BadArgument(name, f"have no entry of the name {ARRAY!r}", sorted(items), "it stands for an array")
-        return {inner: _without_arrays(f"{name}[{inner!r}]", item, arrays) for inner, item in items.items()}
+        return {inner: deeper(f"{name}[{inner!r}]", item) for inner, item in items.items()}
     if isinstance(value, (list, tuple)):
-        return [
-            _without_arrays(f"{name}[{place}]", item, arrays) for place, item in enumerate(listed(cast(Any, value)))
-        ]
+        return [deeper(f"{name}[{place}]", item) for place, item in enumerate(listed(cast(Any, value)))]
     if isinstance(value, np.generic):
         return cast(Any, value).item()
     if not hasattr(value, "__array__"):  # NumPy arrays, torch tensors

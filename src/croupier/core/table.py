@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -116,7 +118,7 @@ class Table:
         try:
             read = cast("Any", parquet).read_table(path, columns=names)
         except FileNotFoundError:
-            raise
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None  # Arrow's names no file
         except (RuntimeError, OSError, ValueError) as error:  # Arrow's own are of these
             raise BadArgument("path", "be a Parquet file or folder", path, f"it cannot be read: {error}") from None
         return cls.from_arrow(read, names)

@@ -122,6 +122,7 @@ class BatchSizeController:
     pace: ResizePace = ResizePace()
 
     def __post_init__(self) -> None:
+        keep_plain_numbers(self)
         if not isinstance(self.policy, BatchSizePolicy) or isinstance(self.policy, type):
             raise BadArgument("policy", "have a method wanted", self.policy, "pass NormTest(eta=0.5), say")
         quantum = checked_int("quantum", self.quantum, at_least=1, fix="pass the micro-batch times the ranks")

@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.plain_array import real_numbers
-from croupier.errors import BadArgument, checked_kind, checked_real, keep_plain_numbers
+from croupier.errors import (
+    LEAST_SIZE,
+    MOST_SIZE,
+    BadArgument,
+    checked_kind,
+    checked_real,
+    keep_plain_numbers,
+    with_sizes,
+)
 
 __all__ = ["GradientNorms", "InnerProducts"]
 
@@ -139,8 +147,11 @@ class GradientNorms:
             numbers = real_numbers(name, values, rule=rule, fix=fix)
             if numbers.shape not in ((), norms.shape):
                 raise BadArgument(name, f"be one for each of {norms.size} groups", numbers.shape, fix)
-            if not np.all((numbers > 0) & np.isfinite(numbers)):
-                raise BadArgument(name, "be above 0", numbers.tolist(), "leave out groups without samples")
+            if not np.all((numbers >= LEAST_SIZE) & (numbers <= MOST_SIZE)):
+                worst = float(numbers.min() if np.any(numbers < LEAST_SIZE) else numbers.max())
+                raise BadArgument(
+                    name, with_sizes("be above 0", worst), numbers.tolist(), "leave out groups without samples"
+                )
             spread.append(np.broadcast_to(numbers, norms.shape))
         sizes, shares = spread
         shares = shares / shares.sum()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from croupier.core.batches import Batches
-from croupier.core.facts import check_free
+from croupier.core.facts import check_free, checked_names
 from croupier.core.keeping import Kept
 from croupier.core.key import Key
 from croupier.core.ledger import Ledger
@@ -61,6 +61,7 @@ class ScoreColumn:
         checked_statistics((self.statistic,))
         if not isinstance(self.column, str) or not self.column:
             raise BadArgument("column", "be a name", self.column, 'write "difficulty"')
+        checked_names(self.column, "column")
         if self.unseen is not None:
             unseen = checked_real("unseen", self.unseen, "be finite, or None", fix="None stands for not a number")
             object.__setattr__(self, "unseen", unseen)

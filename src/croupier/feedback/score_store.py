@@ -168,9 +168,9 @@ class ScoreStore:
     ) -> tuple[list[str], Float32]:
         """The signals that are given, and their values in columns."""
         named = values if isinstance(values, Mapping) else {LOSS: values}
-        unknown = sorted(set(named).difference(self.layout.signals))
+        unknown = [name for name in named if name not in self.layout.signals]
         if unknown or not named:
-            what = ", ".join(unknown) or "none"
+            what = ", ".join(map(str, unknown)) or "none"
             rule = f"be of the signals {', '.join(self.layout.signals)}"
             raise BadArgument("values", rule, what, "name what is kept")
         columns = [plain_array("values", column) for column in named.values()]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.cost import Cost
-from croupier.core.plain_array import real_numbers
+from croupier.core.plain_array import plain_array, real_numbers
 from croupier.errors import BadArgument, checked_positive
 from croupier.feedback.not_negative import not_negative
 
@@ -62,7 +62,8 @@ class CostFit:
         quadratic = real_numbers("squares", squares, rule=rule, fix=fix)
         if linear.shape != quadratic.shape and linear.ndim and quadratic.ndim:
             raise BadArgument("squares", f"have the shape of tokens, {linear.shape}", quadratic.shape, fix)
-        return self.fixed + self.per_token * linear + self.per_square * quadratic
+        with np.errstate(over="ignore"):
+            return self.fixed + self.per_token * linear + self.per_square * quadratic
 
     def __str__(self) -> str:
         names = ("seconds a batch", "a token", "a squared length")
@@ -107,7 +108,7 @@ class StepTimes:
         seconds = checked_positive(
             "seconds", seconds, fix="measure with time.perf_counter after torch.cuda.synchronize()"
         )
-        given = np.asarray(lengths)
+        given = plain_array("lengths", lengths)
         values = given.astype(np.float64) if given.dtype.kind in "iuf" else np.empty(0)
         if (
             values.ndim != 1

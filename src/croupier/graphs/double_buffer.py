@@ -35,7 +35,7 @@ def double_buffered(pools: Iterable[Pool]) -> Iterator[Pool]:
     >>> list(double_buffered(number**2 for number in range(4)))
     [0, 1, 4, 9]
     """
-    if not isinstance(pools, Iterable):
+    if getattr(pools, "ndim", None) == 0 or not isinstance(pools, Iterable):
         raise BadArgument("pools", "be an iterable", pools, "pass a generator that makes one pool after another")
     return _ahead(pools)
 

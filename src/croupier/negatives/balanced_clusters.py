@@ -24,6 +24,7 @@ Floats = npt.NDArray[np.floating]
 KIND = "clusters"
 CHUNK_ROWS = 2**16
 LONGEST = 1e15
+MOST_ROUNDS = 2**16
 """Products of the differences of longer rows may not fit a float32."""
 
 
@@ -122,7 +123,7 @@ def balanced_clusters(embeddings: Floats, cluster_size: int, *, key: Key, rounds
     cluster_size = checked_int(
         "cluster_size", cluster_size, at_least=1, fix="pass the number of rows that belong together"
     )
-    rounds = checked_int("rounds", rounds, at_least=1, fix="pass 8, say")
+    rounds = checked_int("rounds", rounds, at_least=1, at_most=MOST_ROUNDS, fix="pass 8, say")
     checked_key(key)
     points = plain_array("embeddings", embeddings)
     if points.ndim != 2 or points.dtype.kind != "f" or 0 in points.shape:
@@ -158,7 +159,9 @@ def _halved(points: Floats, members: Int64, offsets: Int64, rounds: int, key: Ke
             means = _means(points, members, halves)
             near, far = means[0::2], means[1::2]
         order = np.lexsort((members, _along(points, members, far - near, number), number))
-        members = members[order]
+        before, members = members, members[order]
+        if turn and np.array_equal(members, before):
+            break  # the means of the next round are those of this one
     return members, np.unique(np.append(halves, offsets[-1]))
 
 

@@ -177,6 +177,7 @@ class ConflictFree:
 
 def _windows(low: int, high: int, rows: int) -> list[tuple[int, int]]:
     """About so many rows each, the last one first; none has less than half, so none is too small for the lanes."""
+    rows = min(rows, max(1, high - low))
     cuts = low + np.arange(max(1, round((high - low) / rows)) + 1) * rows
     cuts[-1] = high
     return list(pairwise(cuts.tolist()))[::-1] if high > low else []

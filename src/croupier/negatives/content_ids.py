@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Set
+from typing import Any
 
 import numpy as np
 
@@ -39,6 +40,11 @@ def content_ids(*columns: Iterable[Hashable]) -> tuple[Int64, ...]:
     """
     if any(isinstance(column, (str, bytes, Set, Mapping)) for column in columns) or not columns:
         raise BadArgument("columns", "be lists of contents", columns, 'pass content_ids(["a", "b"]), not one text')
+    for column in columns:
+        floats: Any = column
+        if isinstance(column, np.ndarray) and floats.dtype.kind == "f" and bool(np.isnan(floats).any()):
+            fix = "NaN is like nothing, itself included: leave such rows out"
+            raise BadArgument("columns", "hold contents that are like themselves", "NaN", fix)
     numbers: dict[Hashable, int] = {}
     try:
         return tuple(

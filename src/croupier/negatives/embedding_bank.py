@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from croupier.core.plain_array import plain_array
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, checked_int, checked_path
 from croupier.negatives.numbering import whole_ids
 
 __all__ = ["EmbeddingBank"]
@@ -49,18 +49,17 @@ class EmbeddingBank:
             checked_int("dimension", dimension, at_least=1, fix="pass the length of an embedding"),
         )
         try:
-            kind = np.dtype(dtype)
+            # NumPy takes a number for the kind of numbers it is of.
+            kind = np.dtype("O" if isinstance(cast("object", dtype), (np.generic, np.ndarray)) else dtype)
         except (TypeError, ValueError):
             raise BadArgument("dtype", "be float16 or float32", dtype, "choose float16 for half the memory") from None
-        if path is not None and not isinstance(path, (str, os.PathLike)):
-            raise BadArgument("path", "be a path, or None", path, 'pass "embeddings.bin", say')
         if kind.str[1:] not in ("f2", "f4"):
             raise BadArgument("dtype", "be float16 or float32", kind, "choose float16 for half the memory")
         self.embeddings: npt.NDArray[Any]
         if path is None:
             self.embeddings = np.zeros(shape, kind)
             return
-        place = Path(path)
+        place = Path(checked_path("path", path, fix='pass "embeddings.bin", say, or None'))
         wanted = shape[0] * shape[1] * kind.itemsize
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ def negative_posterior(relevance: Any, observed: Any) -> Any:
 
     Returns
     -------
-    like relevance, in [0, 1]
+    like relevance, in [0, 1]; of NumPy in float64
         ``(1 - r) / (1 - r o)``: by Bayes, with P(label) = r o.
 
     Raises
@@ -46,8 +46,8 @@ def negative_posterior(relevance: Any, observed: Any) -> Any:
     >>> negative_posterior(0.5, 1.0), round(negative_posterior(0.9, 0.2), 3), negative_posterior(0.0, 0.3)
     (1.0, 0.122, 1.0)
     """
-    _check_probability("relevance", relevance)
-    _check_probability("observed", observed)
+    relevance = _checked_probability("relevance", relevance)
+    observed = _checked_probability("observed", observed)
     shapes = tuple(getattr(relevance, "shape", ())), tuple(getattr(observed, "shape", ()))
     try:
         np.broadcast_shapes(*shapes)
@@ -81,18 +81,20 @@ def inverse_propensity(observed: Any, largest: float = 10.0) -> Any:
     >>> inverse_propensity(0.5), inverse_propensity(0.01)
     (2.0, 10.0)
     """
-    _check_probability("observed", observed)
+    observed = _checked_probability("observed", observed)
     floor = 1 / checked_positive("largest", largest, fix="pass 10.0, say")
     # The larger of both, in operations that floats, arrays and tensors share.
     return 1 / ((observed + floor + abs(observed - floor)) / 2)
 
 
-def _check_probability(argument: str, values: Any) -> None:
+def _checked_probability(argument: str, values: Any) -> Any:
+    """As they are, or in float64 where they are of NumPy: half floats would be calculated in halves."""
     shown: object = values
+    tensor: Any = values
     if isinstance(values, (int, float, np.ndarray, np.generic)) and not isinstance(values, bool):
         array: npt.NDArray[Any] = np.asarray(values)
         if array.dtype.kind in "iuf" and bool(((array >= 0) & (array <= 1)).all()):
-            return
-    elif hasattr(values, "detach"):
-        return
+            return array.astype(np.float64) if array.ndim else float(array)
+    elif hasattr(values, "detach") and tensor.is_floating_point() and str(tensor.layout) == "torch.strided":
+        return tensor
     raise BadArgument(argument, "be probabilities: a number, an array or a tensor", shown, "pass numbers from 0 to 1")

@@ -13,7 +13,7 @@ from croupier.core.batches import Int64
 from croupier.core.ledger import Ledger
 from croupier.core.plain_array import plain_array
 from croupier.core.progress import with_progress
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, check_function
 from croupier.negatives.embeddings import (
     Float32,
     check_unit_length,
@@ -127,8 +127,9 @@ def mine(
     """
     rules = MiningRules() if rules is None else rules
     search = ExactSearch() if search is None else search
-    if rescore is not None and not callable(rescore):
-        raise BadArgument("rescore", "be a function of query ids and items, or None", rescore, "pass a model's scores")
+    if rescore is not None:
+        rule = "be a function of query ids and items, or None"
+        check_function("rescore", rescore, rule, fix="pass a model's scores")
     _check(queries, corpus, known, rules, search)
     numbers = known.queries.numbers(queries.ids)
     counts = np.where(numbers >= 0, np.append(known.counts, 0)[numbers], 0)

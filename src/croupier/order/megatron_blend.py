@@ -14,7 +14,7 @@ from croupier.core.key import Key
 from croupier.core.mapped_rows import rows_of
 from croupier.core.stage import Context, Prepared
 from croupier.core.table import Table
-from croupier.errors import BadArgument, TooFewIds, checked_int
+from croupier.errors import BadArgument, TooFewIds, checked_int, checked_real
 from croupier.kernels.greedy_blend import MAX_SOURCES, greedy_blend
 from croupier.order.sources import ColumnSources
 
@@ -184,23 +184,20 @@ def _checked_weights(given: Any) -> tuple[tuple[str | None, float], ...]:
     pairs: list[tuple[str | None, Any]]
     if isinstance(given, Mapping):
         pairs = [(str(name), weight) for name, weight in cast("Mapping[Any, Any]", given).items()]
-    elif isinstance(given, str) or not np.iterable(given):
+    elif np.ma.isMaskedArray(given) or isinstance(given, str) or not np.iterable(given):
         raise BadArgument("weights", "be a mapping or a list", given, "pass {'wiki': 30, 'web': 70}")
     else:
         # Pairs are what this function makes of weights: a copy of the stage is given them.
         items: list[Any] = list(given)
         pairs = [cast("tuple[str | None, Any]", item) if isinstance(item, tuple) else (None, item) for item in items]
-    try:
-        checked = tuple((name, float(weight)) for name, weight in pairs)
-    except (TypeError, ValueError):
-        raise BadArgument("weights", "be numbers", cast(Any, given), "pass {'wiki': 30, 'web': 70}") from None
-    for place, (name, weight) in enumerate(checked):
-        if not 0 <= weight < np.inf:
-            what = f"weight {place}" if name is None else f"weight of {name!r}"
-            raise BadArgument(what, "be a finite number >= 0", weight, "give 0 to leave the source out")
+    rule, fix = "be a finite number >= 0", "give 0 to leave the source out"
+    checked: list[tuple[str | None, float]] = []
+    for place, (name, weight) in enumerate(pairs):
+        what = f"weight {place}" if name is None else f"weight of {name!r}"
+        checked.append((name, checked_real(what, weight, rule, at_least=0, fix=fix)))
     if not any(weight for _, weight in checked):
         raise BadArgument("weights", "have one above 0", [weight for _, weight in checked], "give a source a weight")
-    return checked
+    return tuple(checked)
 
 
 def _normalised(weights: Float64) -> Float64:

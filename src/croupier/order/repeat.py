@@ -22,6 +22,8 @@ from croupier.errors import checked_int
 
 __all__ = ["Repeat"]
 
+MOST_TIMES = 2**20
+
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
@@ -47,7 +49,9 @@ class Repeat:
     name: str = "repeat"
 
     def __post_init__(self) -> None:
-        times = checked_int("times", self.times, at_least=1, fix="pass the number of passes in an epoch")
+        times = checked_int(
+            "times", self.times, at_least=1, at_most=MOST_TIMES, fix="pass the number of passes in an epoch"
+        )
         object.__setattr__(self, "times", times)
         check_inner_order("order", self.order)
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from croupier.core.batches import Int64
+from croupier.core.plain_array import plain_array
 from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int, checked_real, keep_plain_numbers
 from croupier.negatives.pairs import Pairs
@@ -176,8 +177,8 @@ def _array(values: Any) -> npt.NDArray[Any]:
         raise BadArgument("batch", "have its numbers", "a tensor without data", "pass one that is on a device")
     if hasattr(values, "detach"):
         here = values.detach().cpu()
-        return np.asarray(here.float() if str(here.dtype) == "torch.bfloat16" else here)
-    return np.asarray(values)
+        values = here.float() if str(here.dtype) == "torch.bfloat16" else here
+    return plain_array("batch", values)
 
 
 def _ids(given: Mapping[str, Any], name: str, number: int, dimensions: int | None, size: int | None = None) -> Int64:

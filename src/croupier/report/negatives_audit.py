@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, check_function
 from croupier.negatives.known_positives import KnownPositives
 from croupier.negatives.pairs import Pairs
 from croupier.report.contrast_rows import AuditScope, ContrastRows, read_rows, rows_of_deals
@@ -101,10 +101,11 @@ def audit_negatives(
 
 
 def _check(batches: Any, rows_of: Any, scope: Any, embedded: Any, mined_with: Any) -> None:
-    if not isinstance(batches, Iterable):
+    if getattr(batches, "ndim", None) == 0 or not isinstance(batches, Iterable):
         raise BadArgument("batches", "be iterable", batches, "pass a loader, or a list of (queries, items)")
-    if rows_of is not None and not callable(rows_of):
-        raise BadArgument("rows_of", "be callable", rows_of, 'pass lambda batch: (batch["query"], batch["item"]), say')
+    if rows_of is not None:
+        fix = 'pass lambda batch: (batch["query"], batch["item"]), say'
+        check_function("rows_of", rows_of, "be callable", fix=fix)
     if not isinstance(scope, AuditScope):
         raise BadArgument("scope", "be an AuditScope", scope, "pass AuditScope(Contrast.ALL), say")
     for name, value in (("embedded", embedded), ("mined_with", mined_with)):

@@ -66,7 +66,7 @@ def preview(
     if resume is not None:
         dealer.load_state_dict(resume)
     prepare_seconds = time.perf_counter() - start
-    program, cursor = dealer.program, dealer.cursor
+    program, cursor, world_size = dealer.program, dealer.cursor, dealer.world_size
     first, stop = program.epochs.bounds(cursor.epoch)
     left = stop - first - cursor.segment * program.epochs.window - cursor.consumed
     is_exact = left <= EXACT_IDS

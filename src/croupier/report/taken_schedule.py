@@ -155,5 +155,5 @@ def _first(samples: npt.NDArray[np.int64], is_off: npt.NDArray[np.bool_]) -> int
 def _ratio(taken: npt.NDArray[np.float64], planned: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """How many times one is the other, whichever is larger; 1 where both are 0, infinite where one is no number."""
     low, high = np.minimum(taken, planned), np.maximum(taken, planned)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(high == low, 1.0, np.where(np.isnan(high), np.inf, high / low))

@@ -17,12 +17,15 @@ from croupier.core.table import Table
 from croupier.errors import BadArgument, checked_int
 from croupier.split.lockstep import Lockstep
 
-__all__ = ["checked_run", "checked_signals", "checked_skip"]
+__all__ = ["MOST_RANKS", "checked_run", "checked_signals", "checked_skip"]
+
+MOST_RANKS = 2**20
+"""Shares of a step are laid out one by one: no machine has as many, and a number that large is a mistake."""
 
 
 def checked_run(plan: Any, table: Any, seed: Any, rank: Any, world_size: Any, split: Any) -> tuple[Chain, Split]:
     """The plan as a chain and the split, ``Lockstep()`` by default; or the error that names the argument."""
-    world_size = checked_int("world_size", world_size, at_least=1, fix="pass the number of ranks")
+    world_size = checked_int("world_size", world_size, at_least=1, at_most=MOST_RANKS, fix="pass the number of ranks")
     last = int(world_size) - 1
     rank = checked_int("rank", rank, at_least=0, at_most=last, fix=f"ranks of a world of {world_size} are 0 to {last}")
     seed = checked_int("seed", seed, at_least=0, at_most=2**64 - 1, fix="pass a whole number; the same on every rank")

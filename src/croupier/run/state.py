@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from os import PathLike, fspath
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from croupier.core.plain_json import listed
 from croupier.core.policies import Tail
 from croupier.core.split import Bounded
 from croupier.core.table import Table
-from croupier.errors import BadArgument, BadState, TooFewIds
+from croupier.errors import BadArgument, BadState, TooFewIds, checked_path
 from croupier.run.adopted_numbers import AdoptedNumbers
 from croupier.run.audit import Skip
 from croupier.run.epochs import MOST_EPOCHS, Past
@@ -123,7 +123,9 @@ def moved_folders(
         raise BadArgument("folders", "map old to new", folders, "write {'/old/run': '/new/run'}")
     saved = checked_state(state)
     _check_kinds(saved)
-    places = {fspath(old).rstrip("/\\"): fspath(new) for old, new in folders.items()}
+    places = {
+        checked_path("a folder", old).rstrip("/\\"): checked_path("a folder", new) for old, new in folders.items()
+    }
     entries = [checked_entry(entry) for entry in saved["refreshes"]]
     moved = [[*entry[:3], _moved(entry[3], places), entry[4]] for entry in entries]
     return sealed({**saved, "refreshes": moved}) if moved else dict(state)

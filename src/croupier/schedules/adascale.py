@@ -60,8 +60,9 @@ class AdaScale:
         true gradient, both at least 0 and one of them above.
         """
         fix = "pass the unbiased estimates, smoothed and cut at 0"
-        for argument, value in (("variance", variance), ("squared_norm", squared_norm)):
-            checked_number(argument, value, "be a number of at least 0", above=-math.ulp(0.0), fix=fix)
+        rule, above = "be a number of at least 0", -math.ulp(0.0)
+        variance = checked_number("variance", variance, rule, above=above, fix=fix)
+        squared_norm = checked_number("squared_norm", squared_norm, rule, above=above, fix=fix)
         total = variance + squared_norm
         checked_number("variance + squared_norm", total, "be above 0", above=0, fix=fix)
         large = variance / self.scale + squared_norm

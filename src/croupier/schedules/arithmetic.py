@@ -9,14 +9,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from croupier.errors import LEAST_SIZE, MOST_SIZE, BadArgument, with_sizes
+from croupier.errors import LEAST_SIZE, MOST_SIZE, BadArgument, check_function, with_sizes
 
 __all__ = [
     "NUMBERS",
     "Schedule",
     "above_zero",
     "arithmetic",
-    "check_function",
     "check_schedule",
     "checked_duration",
     "checked_fraction_of_peak",
@@ -85,9 +84,9 @@ def above_zero(argument: str, values: Any, *, fix: str = "pass a number, or an a
         namespace, numbers = arithmetic(values)
     except BadArgument:
         raise BadArgument(argument, "be above 0", values, fix) from None
-    is_above = numbers > 0 if namespace is NUMBERS else bool(namespace.all(numbers > 0))
+    is_above = numbers >= LEAST_SIZE if namespace is NUMBERS else bool(namespace.all(numbers >= LEAST_SIZE))
     if isinstance(numbers, bool) or not is_above:
-        raise BadArgument(argument, "be above 0", values, fix)
+        raise BadArgument(argument, with_sizes("be above 0", numbers), values, fix)
     return numbers
 
 
@@ -121,12 +120,6 @@ def checked_duration(argument: str, value: Any, *, of: Any = None, fix: str) -> 
         share = f"round({value} * {'length' if of in (None, math.inf) else of})"
         raise BadArgument(argument, "be a length on the clock, not a share of it", value, f"pass {share}")
     return number
-
-
-def check_function(argument: str, value: object, rule: str, *, fix: str) -> None:
-    """Refuse what cannot be called, and a class in the place of an instance of it."""
-    if isinstance(value, type) or not callable(value):
-        raise BadArgument(argument, rule, value, fix)
 
 
 def check_schedule(argument: str, value: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -203,6 +202,7 @@ def _checked(changes: object) -> tuple[tuple[int, int], ...]:
 
 
 def _count(argument: str, value: Any) -> int:
-    if isinstance(value, bool) or not 0 <= value < math.inf or int(value) != value:
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, bool) or not 0 <= value < 2**63 or int(value) != value:
         raise BadArgument(argument, "be a whole number of at least 0", value, "count from the start of the run")
     return int(value)

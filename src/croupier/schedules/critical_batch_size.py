@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -10,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, keep_plain_numbers
 from croupier.schedules.arithmetic import above_zero, checked_number
 
@@ -144,7 +146,11 @@ class CriticalBatchLaw:
     def __call__(self, loss: Any) -> Any:
         """The critical batch size at a loss above 0."""
         loss = above_zero("loss", loss, fix="pass a cross-entropy, not a log-likelihood")
-        return self.scale * loss ** (-1.0 / self.alpha)
+        try:
+            with np.errstate(over="ignore"):
+                return self.scale * loss ** (-1.0 / self.alpha)
+        except OverflowError:  # of Python's floats
+            return math.inf
 
     @classmethod
     def kaplan(cls) -> Self:
@@ -172,10 +178,7 @@ def least_squares_exponent(x: Float64, y: Float64) -> tuple[float, float]:
 def _pairs(first: str, x: Any, second: str, y: Any) -> tuple[Float64, Float64]:
     pair: list[Float64] = []
     for name, values in ((first, x), (second, y)):
-        try:
-            given = np.asarray(values)
-        except (ValueError, TypeError):
-            raise BadArgument(name, "be a list of numbers", values, "pass one for each run") from None
+        given = plain_array(name, values)
         is_real = given.ndim == 1 and given.dtype.kind in "iuf" and np.all(np.isfinite(given))
         if not is_real or not given.size or given.min() <= 0:
             raise BadArgument(name, "be finite numbers above 0", values, "one a run")

@@ -21,7 +21,7 @@ def rescaled_beta(beta: float, ratio: float) -> float:
     0.996006
     """
     _check_beta("beta", beta)
-    _check_above_zero("ratio", ratio, fix="pass the new batch size over the old")
+    ratio = _checked_above_zero("ratio", ratio, fix="pass the new batch size over the old")
     return beta**ratio
 
 
@@ -34,7 +34,7 @@ def rescaled_momentum(momentum: float, ratio: float) -> float:
     0.19
     """
     _check_beta("momentum", momentum)
-    _check_above_zero("ratio", ratio, fix="pass the new batch size over the old")
+    ratio = _checked_above_zero("ratio", ratio, fix="pass the new batch size over the old")
     return -math.expm1(ratio * math.log1p(-momentum))
 
 
@@ -47,7 +47,7 @@ def half_life_samples(beta: float, batch_size: float) -> float:
     177357
     """
     _check_beta("beta", beta)
-    _check_above_zero("batch_size", batch_size, fix="pass a batch size")
+    batch_size = _checked_above_zero("batch_size", batch_size, fix="pass a batch size")
     return 0.0 if beta == 0 else batch_size * math.log(0.5) / math.log(beta)
 
 
@@ -92,7 +92,7 @@ class KeptInSamples:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        _check_above_zero("tuned_at", self.tuned_at, fix="pass a batch size")
+        _checked_above_zero("tuned_at", self.tuned_at, fix="pass a batch size")
         _check_beta("beta1", self.beta1)
         _check_beta("beta2", self.beta2)
         rule, fix = "be a number of at least 0", "pass AdamW's weight_decay"
@@ -100,16 +100,16 @@ class KeptInSamples:
 
     def at(self, size: float, rate: float = 1.0) -> Optimizer:
         """The settings at a batch size where the learning rate is scaled by ``rate``."""
-        _check_above_zero("size", size, fix="pass a batch size")
-        _check_above_zero("rate", rate, fix="pass the factor of a scaling rule")
+        size = _checked_above_zero("size", size, fix="pass a batch size")
+        rate = _checked_above_zero("rate", rate, fix="pass the factor of a scaling rule")
         ratio = size / self.tuned_at
         return Optimizer(
             rescaled_beta(self.beta1, ratio), rescaled_beta(self.beta2, ratio), self.weight_decay * ratio / rate
         )
 
 
-def _check_above_zero(argument: str, value: Any, *, fix: str) -> None:
-    checked_number(argument, value, "be a number above 0", above=0, fix=fix)
+def _checked_above_zero(argument: str, value: Any, *, fix: str) -> Any:
+    return checked_number(argument, value, "be a number above 0", above=0, fix=fix)
 
 
 def _check_beta(argument: str, beta: Any) -> None:

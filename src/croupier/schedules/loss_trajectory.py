@@ -85,7 +85,10 @@ class LossTrajectory:
         batch_size = above_zero("batch_size", batch_size, fix="pass a batch size")
         if not np.all(np.asarray(loss) > self.limit):
             raise BadArgument("loss", f"be above the limit {self.limit}", loss, "a larger model has a lower limit")
-        return self.scale * (loss - self.limit) ** (-1.0 / self.alpha) * (1.0 + self.law(loss) / batch_size)
+        try:
+            return self.scale * (loss - self.limit) ** (-1.0 / self.alpha) * (1.0 + self.law(loss) / batch_size)
+        except ValueError:
+            raise BadArgument("batch_size", "be one number, or one for each loss", batch_size, "pair them") from None
 
     def _right_side(self, loss: Any, steps: Any, batch_size: Any) -> Any:
         least = steps / (1.0 + self.law(loss) / batch_size)
@@ -99,7 +102,7 @@ class LossTrajectory:
         Raises BadArgument where the losses do not fall to a limit above 0.
         """
         _check_law(law)
-        batch_size = checked_number("batch_size", batch_size, "be above 0", above=0, fix="pass the run's")
+        batch_size = float(checked_number("batch_size", batch_size, "be above 0", above=0, fix="pass the run's"))
         done = np.asarray(above_zero("steps", steps, fix="log them from 1"), float)
         seen = np.asarray(above_zero("losses", losses, fix="log cross-entropies"), float)
         if done.shape != seen.shape or done.ndim != 1 or done.size < LEAST_POINTS:

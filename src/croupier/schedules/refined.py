@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_fraction
 from croupier.schedules.arithmetic import checked_number
 from croupier.schedules.tabulated import Tabulated
@@ -85,7 +86,7 @@ def refine(norms: npt.ArrayLike, *, power: float, smoothing: float = 0.1) -> Ref
     >>> flat.values[[0, 25, 50, 100]].round(6).tolist(), flat.doubts
     ([1.0, 0.75, 0.5, 0.0], ())
     """
-    checked_number("power", power, "be a number above 0", above=0, up_to=10, fix="2 for SGD, 1 for Adam")
+    power = checked_number("power", power, "be a number above 0", above=0, up_to=10, fix="2 for SGD, 1 for Adam")
     share = checked_fraction("smoothing", smoothing, fix="pass the share of the steps in a window, 0.1")
     seen, finite = _checked(norms)
     width = 2 * int(share * finite.size / 2) + 1
@@ -100,7 +101,7 @@ def refine(norms: npt.ArrayLike, *, power: float, smoothing: float = 0.1) -> Ref
 
 
 def _checked(norms: Any) -> tuple[int, Float64]:
-    given = np.asarray(norms)
+    given = plain_array("norms", norms)
     fix = "log the norm of the whole gradient at every step, before clipping"
     if given.ndim != 1 or given.dtype.kind not in "iuf":
         raise BadArgument("norms", "be one number a step", norms, fix)

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from croupier.errors import checked_flag, keep_plain_numbers
+from croupier.errors import MOST_SIZE, checked_flag, keep_plain_numbers
 from croupier.schedules.arithmetic import arithmetic, check_function, checked_number
 
 __all__ = [
@@ -64,6 +64,7 @@ class Cosine:
     def __call__(self, progress: Any) -> Any:
         """(1 + cos(pi p)) / 2."""
         namespace, progress = arithmetic(progress)
+        progress = namespace.minimum(namespace.maximum(progress, 0.0), 1.0)
         return 0.5 * (1.0 + namespace.cos(math.pi * progress))
 
 
@@ -159,7 +160,7 @@ class Rex:
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
         checked_number(
-            "a", self.a, "be a number below 1", above=-math.inf, up_to=math.nextafter(1.0, 0.0), fix="0 is a line"
+            "a", self.a, "be a number below 1", above=-MOST_SIZE, up_to=math.nextafter(1.0, 0.0), fix="0 is a line"
         )
 
     def __call__(self, progress: Any) -> Any:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, keep_plain_numbers
 from croupier.schedules.arithmetic import arithmetic, checked_number, checked_peak, is_number, operand
 
@@ -39,7 +41,7 @@ class Tabulated:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        values = np.asarray(self.values)
+        values = plain_array("values", self.values)
         is_real = values.ndim == 1 and values.size > 1 and values.dtype.kind in "iuf"
         if not is_real or not np.all(np.isfinite(values)) or values.min() < 0:
             raise BadArgument("values", "be two or more finite numbers, none below 0", self.values, "pass factors")
@@ -53,9 +55,12 @@ class Tabulated:
         length, last = operand(namespace, self.length), len(self.values) - 1
         place = namespace.minimum(namespace.maximum(clock, 0), length) / length * last
         if is_number(clock):
+            if math.isnan(place):
+                return math.nan
             left = min(int(place), last - 1)
             factor = self.values[left] + (place - left) * (self.values[left + 1] - self.values[left])
             return float(self.peak * factor)
         values = namespace.asarray(self.values)
-        left = namespace.minimum(place.astype(int), last - 1)
+        # Not a number has no place, and comes out as it is.
+        left = namespace.minimum(namespace.where(place == place, place, 0.0).astype(int), last - 1)  # noqa: PLR0124
         return self.peak * (values[left] + (place - left) * (values[left + 1] - values[left]))

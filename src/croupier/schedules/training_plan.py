@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -154,8 +155,12 @@ class TrainingPlan:
         rate = self.learning_rate(self._clock.convert(now, Clock.SAMPLES, self.reads))
         if self.rule is None:
             return rate
-        number = is_number(now)
-        return rate * self.rule(self._ramp.size_at(int(now) if number else arithmetic(now)[1]))
+        moment = arithmetic(now)[1]
+        if is_number(now):
+            if not abs(moment) < math.inf:
+                raise BadArgument("now", "be a number of samples", now, "pass cursor.samples")
+            moment = int(moment)
+        return rate * self.rule(self._ramp.size_at(moment))
 
     def row(self, step: int, *, world_size: int = 1, micro_batch: int | None = None) -> PlanRow:
         """What holds at a step. Refuses a batch size that ranks and micro-batches do not divide."""

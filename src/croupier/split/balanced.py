@@ -67,7 +67,7 @@ class Balanced:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        check_balance(self.max_tokens, self.micro_batches, self.cost, self.few_ids)
+        check_balance(self.max_tokens, self.micro_batches, self.cost, self.few_ids, self.length)
 
     @property
     def steady_micro_batches(self) -> int | None:

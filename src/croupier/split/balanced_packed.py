@@ -71,7 +71,7 @@ class BalancedPacked:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        check_balance(self.max_tokens, self.micro_batches, self.cost, self.few_ids)
+        check_balance(self.max_tokens, self.micro_batches, self.cost, self.few_ids, self.length)
 
     @property
     def needs_lengths(self) -> bool:

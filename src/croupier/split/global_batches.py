@@ -15,7 +15,7 @@ from croupier.errors import BadArgument, TooFewIds, checked_int
 __all__ = ["check_balance", "recut_last_global", "too_few_for"]
 
 
-def check_balance(max_tokens: Any, micro_batches: Any, cost: Any, few_ids: Any) -> None:
+def check_balance(max_tokens: Any, micro_batches: Any, cost: Any, few_ids: Any, length: Any) -> None:
     """Refuse arguments that say nothing to balance by."""
     if max_tokens is not None:
         max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass None for no memory cap")
@@ -24,6 +24,8 @@ def check_balance(max_tokens: Any, micro_batches: Any, cost: Any, few_ids: Any) 
         raise BadArgument("cost", "be a Cost", cost, "pass Cost(linear, quadratic)")
     if not isinstance(few_ids, FewIds):
         raise BadArgument("few_ids", "be a FewIds", few_ids, "pass FewIds.DROP or FewIds.PAD, say")
+    if not isinstance(length, str):
+        raise BadArgument("length", "be a column's name", length, 'pass "length", say')
 
 
 def recut_last_global(sizes: Int64, shares: tuple[int, int], whole: Whole, few_ids: FewIds) -> Recut:

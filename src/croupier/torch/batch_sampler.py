@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Sampler
 
 from croupier.core.ledger import Ledger
+from croupier.core.plain_array import plain_array
 from croupier.core.split import Split
 from croupier.core.stage import Stage
 from croupier.core.table import Table
@@ -123,4 +124,4 @@ def _to_tensor(values: npt.NDArray[Any]) -> torch.Tensor:
 
 
 def _to_array(values: torch.Tensor) -> npt.NDArray[Any]:
-    return values.cpu().numpy()
+    return plain_array("state", values.cpu() if values.device.type in ("cuda", "mps", "xpu") else values)

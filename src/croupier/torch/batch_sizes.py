@@ -10,7 +10,7 @@ import torch
 from croupier.batch.shapes import Shapes
 from croupier.core.facts import checked_names
 from croupier.core.progress import with_progress
-from croupier.errors import BadArgument, checked_int
+from croupier.errors import BadArgument, check_function, checked_fraction, checked_int
 from croupier.feedback.memory_model import MemoryModel, Probe
 from croupier.torch.batch_size_search import BatchSizeSearch, MemoryReading, TrainingStep
 
@@ -26,6 +26,13 @@ class CudaMemory:
 
     device: int | None = None
     share: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.device is not None:
+            device = checked_int("device", self.device, at_least=0, at_most=2**15, fix="pass its number, or None")
+            object.__setattr__(self, "device", device)
+        share = checked_fraction("share", self.share, fix="pass what part of the memory may be taken")
+        object.__setattr__(self, "share", share)
 
     @property
     def capacity_bytes(self) -> int:
@@ -115,8 +122,7 @@ def find_batch_sizes(
        200    50  10,000
        400    25  10,000
     """
-    if not callable(step):
-        raise BadArgument("step", "be a function of rows and lengths", step, "pass one training step")
+    check_function("step", step, "be a function of rows and lengths", fix="pass one training step")
     if memory is not None and not hasattr(memory, "peak_bytes"):
         raise BadArgument("memory", "be a MemoryReading or None", memory, "pass CudaMemory()")
     if isinstance(lengths, str) or not hasattr(lengths, "__iter__") or getattr(lengths, "ndim", 1) == 0:

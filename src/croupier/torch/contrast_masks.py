@@ -108,7 +108,8 @@ def masked_logits(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
 
 def host_ids(argument: str, ids: Any) -> Int64:
     """Ids as a 1-D int64 array on the host, -1 allowed, or the error that says why they are none."""
-    values = plain_array(argument, ids.detach().cpu() if isinstance(ids, torch.Tensor) else ids)
+    is_here = isinstance(ids, torch.Tensor) and not ids.is_meta
+    values = plain_array(argument, ids.detach().cpu() if is_here else ids)
     if values.ndim != 1 or (values.size and (values.dtype.kind not in "iu" or int(values.min()) < -1)):
         what = f"dtype {values.dtype} of shape {values.shape}"
         raise BadArgument(argument, "be a 1-D list of whole numbers >= -1", what, "pass ids; content_ids makes some")

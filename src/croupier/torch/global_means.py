@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Any, cast
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
+from croupier.core.plain_array import real_numbers
 from croupier.errors import BadArgument
 from croupier.torch.distributed import place_in_world
 
 __all__ = ["global_mean", "loss_sum_scale", "sum_over_ranks"]
+
+MOST_MICRO_BATCHES = 2**20
 
 
 def loss_sum_scale(counted: Iterable[Any], *, group: Any = None) -> float:
@@ -57,6 +61,8 @@ def loss_sum_scale(counted: Iterable[Any], *, group: Any = None) -> float:
     """
     if isinstance(counted, str) or not isinstance(counted, Iterable) or getattr(counted, "ndim", 1) == 0:
         raise BadArgument("counted", "have an entry for each micro-batch", counted, "write [count] where there is one")
+    if isinstance(counted, Sized) and len(counted) > MOST_MICRO_BATCHES:
+        raise BadArgument("counted", f"be at most {MOST_MICRO_BATCHES} micro-batches", len(counted), "pass [count]")
     mine = math.fsum(_total(part) for part in counted)
     total = float(sum_over_ranks(torch.tensor(mine, dtype=torch.float64), group))
     if not math.isfinite(total):
@@ -132,11 +138,13 @@ def device_of_collective(device: torch.device, backends: str) -> torch.device:
 
 
 def _as_doubles(argument: str, values: Any) -> torch.Tensor:
-    try:
-        return torch.as_tensor(values).detach().cpu().double()
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        what = f"a {type(values).__name__} that torch cannot read"
-        raise BadArgument(argument, "be a tensor, or numbers", what, "pass a tensor") from None
+    if not isinstance(values, torch.Tensor):
+        # Through NumPy: torch reads lists and ranges item by item, minutes for long ones.
+        return torch.from_numpy(np.array(real_numbers(argument, values, rule="be numbers", fix="pass a tensor")))
+    if values.is_meta or values.is_complex() or values.layout != torch.strided:
+        what = f"a tensor of {values.dtype}, {values.layout} on {values.device}"
+        raise BadArgument(argument, "be real numbers of a dense tensor", what, "pass one that holds numbers")
+    return values.detach().cpu().double()
 
 
 def _total(counted: Any) -> float:

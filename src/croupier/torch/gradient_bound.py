@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from croupier.errors import BadArgument, checked_int, checked_kind
+from croupier.errors import BadArgument, check_function, checked_int, checked_kind
 
 __all__ = ["check_labels", "last_layer_bound", "sequence_bound"]
 
@@ -90,8 +90,7 @@ def sequence_bound(
     checked_kind("hidden", hidden, torch.Tensor, fix="pass a tensor")
     checked_kind("labels", labels, torch.Tensor, fix="pass a tensor")
     ignored = checked_int("ignored", ignored, at_least=-(2**63), at_most=2**63 - 1, fix="pass -100, say")
-    if not callable(output):
-        raise BadArgument("output", "be the last layer", output, "pass model.lm_head, say")
+    check_function("output", output, "be the last layer", fix="pass model.lm_head, say")
     if hidden.ndim != 3 or labels.shape != hidden.shape[:2]:
         what = f"{tuple(labels.shape)} for hidden states of {tuple(hidden.shape)}"
         raise BadArgument("labels", "have the shape (n, tokens)", what, "pass a label for each hidden state")
@@ -103,6 +102,9 @@ def sequence_bound(
     for first in range(0, len(examples), chunk_tokens):
         rows, columns = examples[first : first + chunk_tokens], tokens[first : first + chunk_tokens]
         logits = output(hidden[rows, columns])
+        if not isinstance(logits, torch.Tensor) or logits.shape[:-1] != rows.shape:
+            what = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+            raise BadArgument("output", f"return logits of shape ({len(rows)}, classes)", what, "pass the last layer")
         check_labels(labels[rows, columns], logits.shape[-1], ignored)
         sums.index_add_(0, rows, _squares(logits, labels[rows, columns], ignored))
     return sums.sqrt()

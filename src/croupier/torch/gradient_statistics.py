@@ -160,7 +160,8 @@ def _number(argument: str, value: Any) -> float:
 
 def _parameters_of(model: Any) -> list[torch.nn.Parameter]:
     given: Any = model.parameters() if hasattr(model, "parameters") else model
-    parameters = list(cast("Iterable[Any]", given)) if isinstance(given, Iterable) else [given]
+    is_one = getattr(given, "ndim", None) == 0 or not isinstance(given, Iterable)
+    parameters: list[Any] = [given] if is_one else list(cast("Iterable[Any]", given))
     if not all(isinstance(parameter, torch.Tensor) for parameter in parameters):
         raise BadArgument(
             "model", "be a module, or its parameters", type(model).__name__, "pass the model that is trained"

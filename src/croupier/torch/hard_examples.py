@@ -163,8 +163,11 @@ def _weighted(choice: Choice, scale: float, like: torch.Tensor) -> WeightedChoic
 
 
 def _scores(name: str, values: torch.Tensor, *, least: float) -> Float32:
-    if not isinstance(values, torch.Tensor) or values.ndim != 1 or not len(values):
-        what = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
+    is_usable = isinstance(values, torch.Tensor) and not values.is_meta and not values.is_complex()
+    if not is_usable or values.ndim != 1 or not len(values):
+        what = f"a {type(values).__name__}"
+        if isinstance(values, torch.Tensor):
+            what = f"shape {tuple(values.shape)}" if is_usable else f"{values.dtype} on {values.device}"
         raise BadArgument(name, "be a tensor of shape (n,), n >= 1", what, 'use reduction="none"; skip an empty batch')
     host = values.detach().float().cpu().numpy()
     if not (np.isfinite(host).all() and least <= host.min() and host.max() <= LARGEST):

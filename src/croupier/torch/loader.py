@@ -201,7 +201,12 @@ class Loader:
 def _on_host(values: Any) -> Any:
     if isinstance(values, Mapping):
         return {name: _on_host(one) for name, one in cast("Mapping[str, Any]", values).items()}
-    return values.detach().float().cpu().numpy() if isinstance(values, torch.Tensor) else values
+    if not isinstance(values, torch.Tensor):
+        return values
+    if values.is_meta or values.is_complex() or values.layout != torch.strided:
+        what = f"a tensor of {values.dtype}, {values.layout} on {values.device}"
+        raise BadArgument("losses", "be real numbers of a dense tensor", what, "pass losses.detach()")
+    return values.detach().float().cpu().numpy()
 
 
 class _Feed:

@@ -162,6 +162,8 @@ def packed_rows(samples: Sequence[tuple[torch.Tensor, int]], *, max_tokens: int,
     max_tokens = checked_int("max_tokens", max_tokens, at_least=1, fix="pass the length of a row")
     padding = checked_int("padding", padding, at_least=-(2**63), at_most=2**63 - 1, fix="pass a token")
     checked_kind("samples", samples, Sequence, fix="pass a list of pairs (tensor, pack)")
+    if not len(samples):
+        raise BadArgument("samples", "be one or more", samples, "skip an empty batch")
     for sample in samples:
         if not isinstance(sample, tuple) or len(sample) != 2 or not isinstance(sample[0], torch.Tensor):
             raise BadArgument("samples", "be pairs of a tensor and its pack", sample, "collate what the dataset gives")

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch.func import functional_call, grad, jvp, vmap
 
-from croupier.errors import BadArgument, checked_flag, checked_int, checked_kind
+from croupier.errors import BadArgument, check_function, checked_flag, checked_int, checked_kind
 from croupier.feedback.gradient_norms import GradientNorms, InnerProducts
 
 __all__ = ["per_sample_norms"]
@@ -75,8 +75,8 @@ def per_sample_norms(
     (12.5, 9.0, 4.666667, 42.0)
     """
     checked_kind("model", model, torch.nn.Module, fix="pass the model that is trained")
-    if not callable(loss):
-        raise BadArgument("loss", "be a function of the model and a row", loss, "write lambda model, x: ...")
+    fix = "write lambda model, x: ..."
+    check_function("loss", loss, "be a function of the model and a row", fix=fix)
     checked_kind("batch", batch, tuple, fix="pass a tuple like (inputs, targets)")
     for tensor in batch:
         checked_kind("batch", tensor, torch.Tensor, fix="pass a tuple of tensors")
@@ -99,7 +99,11 @@ def per_sample_norms(
         def stand_in(*arguments: Any, **named: Any) -> Any:
             return cast(Any, functional_call)(model, (parameters, fixed), arguments, named)
 
-        return loss(stand_in, *(part.unsqueeze(0) for part in row))
+        found = loss(stand_in, *(part.unsqueeze(0) for part in row))
+        if not isinstance(found, torch.Tensor) or found.ndim:
+            what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+            raise BadArgument("loss", "return a tensor that is one number", what, fix)
+        return found
 
     squares, halves = _norms_and_halves(loss_of_one, trained, batch, chunk_samples)
     mean = {name: halves[0][name] + halves[1][name] for name in trained}

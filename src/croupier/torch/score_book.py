@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from croupier.core.keeping import Kept
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, checked_int
 from croupier.run.deal import Deal
 from croupier.run.kept_scores import kept_scores
 from croupier.torch.loader import Loader
@@ -61,7 +61,8 @@ class ScoreBook:
         if not isinstance(bias, bool):
             raise BadArgument("bias", "be True or False", bias, "pass False for a last layer without one")
         self._loader = loader
-        self._ignored = ignored
+        fix = "pass -100, say"
+        self._ignored = checked_int("ignored", ignored, at_least=-(2**63), at_most=2**63 - 1, fix=fix)
         self._bias = bias
 
     def record(

@@ -45,7 +45,7 @@ class WithFacts(torch.utils.data.Dataset[Any]):
     """
 
     def __init__(self, dataset: Any) -> None:
-        if not hasattr(dataset, "__getitem__"):
+        if not hasattr(dataset, "__getitem__") or getattr(dataset, "ndim", 1) == 0:
             raise BadArgument("dataset", "have rows by number", dataset, "pass a map-style dataset")
         self.dataset = dataset
 
