@@ -57,7 +57,9 @@ def test_examples_of_other_lengths_are_refused():
         collate([(torch.zeros(1), torch.zeros(1))])
     with pytest.raises(BadArgument, match=r"pad_values must have at most one for each of"):
         PadToShape(cr.Shapes(((4,),), (2,)), (0, 1))
-    for wrong in ([], [torch.tensor(3)], [3], [np.zeros(2)]):
+    with pytest.raises(BadArgument, match=r"examples must be one or more, got \[\]; skip an empty batch"):
+        collate([])
+    for wrong in ([torch.tensor(3)], [3], [np.zeros(2)]):
         with pytest.raises(BadArgument, match=r"examples must be tensors with a length, or tuples of them"):
             collate(wrong)
     with pytest.raises(BadArgument, match=r"PadToShape must get Shapes and a tuple"):

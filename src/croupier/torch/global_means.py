@@ -16,7 +16,7 @@ from croupier.torch.distributed import place_in_world
 
 __all__ = ["global_mean", "loss_sum_scale", "sum_over_ranks"]
 
-MOST_MICRO_BATCHES = 2**20
+MOST_MICRO_BATCHES = 2**16
 
 
 def loss_sum_scale(counted: Iterable[Any], *, group: Any = None) -> float:

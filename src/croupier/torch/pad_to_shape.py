@@ -93,13 +93,9 @@ class PadToShape:
     def __call__(self, examples: Sequence[torch.Tensor] | Sequence[tuple[torch.Tensor, ...]]) -> Padded:
         """Pad."""
         checked_kind("examples", examples, Sequence, fix="pass a list of tensors")
-        rows = [cast("tuple[torch.Tensor, ...]", e if isinstance(e, (tuple, list)) else (e,)) for e in examples]
-        is_whole = all(isinstance(tensor, torch.Tensor) and tensor.ndim for row in rows for tensor in cast(Any, row))
-        if not rows or not is_whole:
-            raise BadArgument(
-                "examples", "be tensors with a length, or tuples of them", list(examples)[:1],
-                "keep labels out of it: collate them yourself",
-            )  # fmt: skip
+        rows = [_tensors_of(example) for example in examples]
+        if not rows:
+            raise BadArgument("examples", "be one or more", examples, "skip an empty batch")
         if any(len(row) != len(self.shapes.columns) for row in rows):
             raise BadArgument(
                 "examples", f"have a tensor for each of {self.shapes.columns}", len(rows[0]), "see PadToShape"
@@ -125,3 +121,14 @@ class PadToShape:
         all_lengths = torch.zeros((height, lengths.shape[1]), dtype=torch.int64)
         all_lengths[: len(rows)] = torch.from_numpy(lengths)
         return Padded(tuple(tensors), all_lengths, len(rows))
+
+
+def _tensors_of(example: Any) -> tuple[torch.Tensor, ...]:
+    is_several = isinstance(example, (tuple, list))
+    tensors: tuple[Any, ...] = tuple(cast("Sequence[Any]", example)) if is_several else (example,)
+    if not all(isinstance(tensor, torch.Tensor) and tensor.ndim for tensor in tensors):
+        raise BadArgument(
+            "examples", "be tensors with a length, or tuples of them", tensors,
+            "keep labels out of it: collate them yourself",
+        )  # fmt: skip
+    return tensors
