@@ -29,3 +29,9 @@ def test_a_seed_is_no_key():
     assert checked_key(Key(3)) == Key(3)
     with pytest.raises(BadArgument, match=r"key must be a Key, got 3; pass Key\(0\), say, or Key\(seed\).child\(epoch"):
         checked_key(3)
+
+
+@pytest.mark.parametrize("name", [2**62, -(2**62), 10**400])
+def test_numbers_of_streams_are_bounded(name):
+    with pytest.raises(BadArgument, match=r"the name of a stream must be an integer >= -4611686018427387903"):
+        Key(0).child(name)

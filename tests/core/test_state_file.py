@@ -132,3 +132,10 @@ def test_what_would_not_come_back_is_refused_before_anything_is_written(tmp_path
     with pytest.raises(BadArgument, match=text):
         cr.save_state(state, tmp_path / "state")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_that_holds_itself_is_refused(tmp_path):
+    around: list = []
+    around.append(around)
+    with pytest.raises(BadArgument, match=r"state must nest no deeper than 100, got"):
+        cr.save_state({"a": around}, tmp_path / "state")

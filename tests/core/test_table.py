@@ -184,3 +184,9 @@ def test_common_slips_are_named():
         cr.Table(a=[[1], [1, 2]])
     with pytest.raises(BadArgument, match=r"the column of a stage must be a name, got array"):
         cr.Table(a=[1]).column(np.ones(3))
+
+
+def test_a_parquet_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError) as raised:
+        cr.Table.from_parquet(tmp_path / "gone.parquet")
+    assert raised.value.filename == str(tmp_path / "gone.parquet")

@@ -110,3 +110,9 @@ def test_a_log_is_plain_numbers():
 def test_errors(call, message):
     with pytest.raises(BadArgument, match=message):
         call()
+
+
+@pytest.mark.parametrize(("samples", "rule"), [(1e-200, "and >= 1e-150"), (1e200, r"and <= 1e\+150")])
+def test_numbers_of_samples_have_a_size_that_can_be_calculated_with(samples, rule):
+    with pytest.raises(BadArgument, match=rf"samples must be above 0 {rule}, got"):
+        GradientNorms.of_groups([1.0, 2.0], whole=1.0, samples=samples)

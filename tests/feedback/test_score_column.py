@@ -60,3 +60,10 @@ def test_columns_of_the_table_and_of_other_stages_are_not_written_over():
         cr.ScoreColumn(cr.Mean(), "")
     with pytest.raises(BadArgument, match=r"unseen must be finite, or None, got nan; None stands for not a number"):
         cr.ScoreColumn(cr.Mean(), unseen=float("nan"))
+
+
+def test_any_name_is_a_column_but_the_one_that_deals_use():
+    deal = dealer_of(cr.ScoreColumn(cr.Mean(), "self", 1.0)).first()
+    assert deal.columns["self"].tolist() == [1.0, 1.0]
+    with pytest.raises(BadArgument, match=r"column must be a column's name, or a tuple of different ones"):
+        cr.ScoreColumn(cr.Mean(), "is_padding")

@@ -108,3 +108,8 @@ def test_an_empty_update_is_one():
     store = cr.ScoreStore(5, (cr.Mean(),))
     store.update([], [])
     assert np.isnan(store.read(cr.Mean())).all()
+
+
+def test_signals_of_other_kinds_are_named():
+    with pytest.raises(BadArgument, match=r"values must be of the signals loss, got .1.; name what is kept"):
+        cr.ScoreStore(3, (cr.Mean(),)).update([0], {1: None})

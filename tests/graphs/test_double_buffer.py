@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 
+import numpy as np
 import pytest
 
 from croupier.errors import BadArgument
@@ -97,3 +98,8 @@ def test_an_error_of_the_training_ends_the_thread_too():
 def test_what_cannot_be_iterated_is_refused_at_once():
     with pytest.raises(BadArgument, match=r"pools must be an iterable, got 3; pass a generator that makes one pool"):
         double_buffered(3)
+
+
+def test_a_number_is_no_pools():
+    with pytest.raises(BadArgument, match=r"pools must be an iterable, got array\(3\)"):
+        double_buffered(np.array(3))

@@ -111,3 +111,11 @@ def test_further_rows_become_clusters_of_their_own():
     assert (more.members.tolist(), more.offsets.tolist()) == ([2, 0, 1, 3, 4], [0, 1, 3, 4, 5])
     with pytest.raises(BadArgument, match="rows must be an integer >= 3, got 2; make clusters of fewer rows anew"):
         clusters.with_rows(2)
+
+
+def test_rounds_end_where_nothing_moves_any_more():
+    points = blobs(4, 16)
+    few, many = (cr.balanced_clusters(points, 4, key=cr.Key(1), rounds=rounds) for rounds in (40, 2**16))
+    assert few.members.tolist() == many.members.tolist()
+    with pytest.raises(BadArgument, match=r"rounds must be an integer >= 1 and <= 65536, got 65537"):
+        cr.balanced_clusters(points, 4, key=cr.Key(1), rounds=2**16 + 1)

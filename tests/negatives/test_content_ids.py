@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,3 +29,8 @@ def test_a_text_for_a_list_of_texts_is_refused():
         BadArgument, match=r"columns must be lists of texts, bytes or .*, got 'int' object is not iterable"
     ):
         cr.content_ids(3)
+
+
+def test_arrays_of_what_is_unlike_itself_are_refused():
+    with pytest.raises(BadArgument, match=r"columns must hold contents that are like themselves, got not a number"):
+        cr.content_ids(np.array([1.0, np.nan]))

@@ -65,3 +65,8 @@ def test_what_rounds_to_the_largest_half_is_kept_and_float32_holds_more():
         cr.EmbeddingBank(1, 1, dtype="half a float")
     with pytest.raises(BadArgument, match=r"path must be a path, got 3; pass .embeddings.bin., say, or None"):
         cr.EmbeddingBank(1, 1, 3)
+
+
+def test_a_number_is_no_kind_of_number():
+    with pytest.raises(BadArgument, match=r"dtype must be float16 or float32, got .*0.5"):
+        cr.EmbeddingBank(1, 1, dtype=np.float16(0.5))

@@ -39,3 +39,8 @@ def test_tiny_data_has_no_short_batch_every_pass():
 def test_what_cannot_be_repeated_is_refused(arguments, text):
     with pytest.raises(BadArgument, match=text):
         cr.Repeat(*arguments)
+
+
+def test_more_passes_than_a_run_has_are_refused():
+    with pytest.raises(BadArgument, match=r"times must be an integer >= 1 and <= 1048576, got 9007199254740993"):
+        cr.Repeat(cr.Shuffle(), 2**53 + 1)

@@ -158,3 +158,10 @@ VECTORS = cr.Embedded(np.eye(2), np.eye(2))
 def test_first_users_are_told_what_to_do(call, message):
     with pytest.raises(BadArgument, match=message):
         call()
+
+
+def test_a_number_is_no_batches_and_a_class_no_function():
+    with pytest.raises(BadArgument, match=r"batches must be iterable, got array\(3\)"):
+        cr.audit_negatives(np.array(3), KNOWN, scope=OWN)
+    with pytest.raises(BadArgument, match=r"rows_of must be callable, got <class 'dict'>"):
+        cr.audit_negatives(FINE, KNOWN, rows_of=dict, scope=OWN)

@@ -135,3 +135,10 @@ def test_batches_far_smaller_than_asked_for_are_said():
     assert as_asked.asked_examples == 4
     assert "asked for" not in str(as_asked)
     assert cr.preview(plan(*DEFAULT), cr.Table(length=LENGTHS), seed=1).asked_examples is None
+
+
+def test_numbers_of_other_libraries_are_numbers():
+    table = cr.Table(length=LENGTHS)
+    one, other = (cr.preview(plan(), table, seed=0, world_size=size) for size in (np.array(2), 2))
+    assert (one.world_size, one.steps, one.padding) == (2, other.steps, other.padding)
+    assert type(one.world_size) is int

@@ -364,3 +364,8 @@ def test_a_plan_that_learns_goes_on_over_growth_and_a_restart_after_it():
 def test_growth_that_cannot_have_been_is_refused(state, grown):
     with pytest.raises(BadState, match=r"grown must be (an epoch, and|at epoch 0 or before)"):
         dealer().load_state_dict(sealed({**state, "grown": grown}))
+
+
+def test_folders_that_are_moved_are_paths(state):
+    with pytest.raises(BadArgument, match=r"a folder must be a path, got 1"):
+        cr.moved_folders(state, {1: "new"})

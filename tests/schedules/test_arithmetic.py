@@ -77,3 +77,17 @@ def test_bad_peaks_are_refused(value):
 def test_bad_fractions_are_refused(value):
     with pytest.raises(BadArgument, match=r"floor must be a number from 0 to 1, got .*; it is a fraction of the peak"):
         checked_fraction_of_peak("floor", value)
+
+
+def test_halves_are_calculated_in_doubles():
+    halves = np.array([0.5, 1.5, 60000.0], np.float16)
+    assert arithmetic(halves)[1].dtype == np.float64
+    assert s.SqrtScaling(32)(halves).tolist() == s.SqrtScaling(32)(halves.astype(float)).tolist()
+    assert s.rescaled_beta(0.25, np.float16(0.5)) == 0.5
+
+
+def test_what_is_divided_by_has_a_size():
+    with pytest.raises(BadArgument, match=r"half_life must be a number above 0 and >= 1e-150, got 1e-320"):
+        s.HalfLife(1e-320)
+    with pytest.raises(BadArgument, match=r"peak must be a finite number above 0 and <= 1e\+150, got 1e\+200"):
+        checked_peak(1e200)

@@ -153,3 +153,11 @@ def test_a_ramp_is_a_value():
 def test_bad_ramps_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+@pytest.mark.parametrize("count", [np.True_, np.array(0.5), 2**63, 10**400, np.float16("nan")])
+def test_counts_are_whole_and_have_63_bits(count):
+    ramp = BatchSizeRamp([(0, 2)])
+    for method, name in ((ramp.size_at, "samples"), (ramp.steps_at, "samples"), (ramp.samples_at, "steps")):
+        with pytest.raises(BadArgument, match=f"{name} must be a whole number of at least 0|now must be a number"):
+            method(count)

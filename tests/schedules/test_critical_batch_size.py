@@ -88,3 +88,12 @@ def test_exponents_by_least_squares():
 def test_bad_runs_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+@pytest.mark.filterwarnings("error")
+def test_near_no_loss_the_size_is_beyond_all():
+    law = s.CriticalBatchLaw.kaplan()
+    assert law(1e-120) == np.inf
+    assert law(np.array([1e-120, 1.0])).tolist() == [np.inf, 2e8]
+    with pytest.raises(BadArgument, match=r"loss must be above 0 and >= 1e-150, got 1e-320"):
+        law(1e-320)

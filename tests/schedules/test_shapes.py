@@ -60,3 +60,9 @@ def test_minicpm_halves_with_its_half_life():
 def test_bad_shapes_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+def test_the_cosine_stays_where_it_ends():
+    shape = s.Cosine()
+    assert (shape(-1.0), shape(1.5), shape(math.inf), shape(-math.inf)) == (1.0, 0.0, 0.0, 1.0)
+    assert shape(np.array([-2.0, np.inf])).tolist() == [1.0, 0.0]

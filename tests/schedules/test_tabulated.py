@@ -32,3 +32,10 @@ def test_a_length_and_a_peak_are_positive():
         s.Tabulated([1, 0], 0)
     with pytest.raises(BadArgument, match=r"peak must be a finite number above 0, got -1"):
         s.Tabulated([1, 0], 10, peak=-1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_not_a_number_stays_none():
+    table = s.Tabulated([0, 1, 0.5], 10)
+    assert np.isnan(table(float("nan")))
+    assert np.array_equal(table(np.array([5.0, np.nan])), [1.0, np.nan], equal_nan=True)

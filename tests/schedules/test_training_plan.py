@@ -130,3 +130,9 @@ def test_bad_plans_are_refused(make, text):
 def test_steps_are_a_clock_where_the_batch_size_stays():
     plan = cr.TrainingPlan(cr.TrainingClock(256), s.linear(100), s.Clock.STEPS)
     assert plan(50 * 256) == 0.5
+
+
+@pytest.mark.parametrize("now", [float("nan"), float("inf"), np.float32("-inf")])
+def test_no_moment_has_no_rate(now):
+    with pytest.raises(BadArgument, match=r"now must be a number of samples, got .*; pass cursor.samples"):
+        s.TrainingPlan(RAMP, s.cosine(10**6), rule=s.SqrtScaling(256))(now)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import io
 
+import pytest
 import torch
 from torch.utils.data import DataLoader, Sampler
 
 import croupier as cr
+from croupier.errors import BadArgument
 from croupier.torch import BatchSampler
 
 
@@ -44,3 +46,8 @@ def test_any_dataloader_takes_it_on_any_rank():
     ]
     assert len(dealt) == 8
     assert {len(batch) for batch in dealt} == {4}
+
+
+def test_a_state_of_tensors_without_numbers_is_refused():
+    with pytest.raises(BadArgument, match=r"state must be an array, got a Tensor that NumPy cannot read"):
+        sampler().load_state_dict({**sampler().state_dict(), "scores": torch.ones(2, device="meta")})

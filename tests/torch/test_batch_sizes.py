@@ -12,7 +12,7 @@ from benchmarks.simulated_device import SimulatedDevice
 
 import croupier as cr
 from croupier.errors import BadArgument
-from croupier.torch import find_batch_sizes
+from croupier.torch import CudaMemory, find_batch_sizes
 from torch_children import find_sizes_on_uneven_ranks, spawn
 
 LIMITED = """
@@ -123,3 +123,12 @@ def test_arguments_are_checked():
             find_batch_sizes(lambda *_: None, wrong)
     with pytest.raises(BadArgument, match=r"margin must be a share from 0 to below 1, got 1.0"):
         find_batch_sizes(lambda *_: None, [8], margin=1.0)
+
+
+def test_a_memory_is_of_a_device_and_a_share():
+    with pytest.raises(BadArgument, match=r"device must be an integer >= 0 and <= 32768, got 'cuda:0'"):
+        CudaMemory("cuda:0")
+    with pytest.raises(BadArgument, match=r"share must be a number in \(0, 1\], got 90"):
+        CudaMemory(0, 90)
+    with pytest.raises(BadArgument, match=r"step must be a function of rows and lengths, got <class 'int'>"):
+        find_batch_sizes(int, [8])

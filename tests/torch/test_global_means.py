@@ -140,3 +140,13 @@ def test_tensors_go_where_a_backend_takes_them():
 def test_errors(call, message):
     with pytest.raises(BadArgument, match=message):
         call()
+
+
+def test_tensors_without_plain_numbers_and_endless_lists_are_refused():
+    for wrong in (torch.ones(2).to_sparse(), torch.ones(2, device="meta"), torch.ones(2) + 1j):
+        with pytest.raises(BadArgument, match=r"values must be real numbers of a dense tensor, got a tensor of torch"):
+            global_mean(wrong)
+    with pytest.raises(BadArgument, match=r"values must be an array, got a range that NumPy cannot read"):
+        global_mean(range(10**15))
+    with pytest.raises(BadArgument, match=r"counted must be at most 65536 micro-batches, got 1000000000000000"):
+        loss_sum_scale(range(10**15))

@@ -120,3 +120,12 @@ def test_it_bounds_the_gradient_of_a_whole_network_up_to_one_factor():
 def test_bad_arguments_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+def test_a_layer_returns_logits():
+    hidden, labels = torch.ones(1, 2, 3), torch.zeros(1, 2, dtype=torch.long)
+    for wrong, what in ((lambda _: 1, "'int'"), (lambda rows: rows.sum(), r"\(\)")):
+        with pytest.raises(BadArgument, match=rf"output must return logits of shape \(2, classes\), got {what}"):
+            sequence_bound(hidden, wrong, labels)
+    with pytest.raises(BadArgument, match=r"output must be the last layer, got <class 'int'>; pass model.lm_head"):
+        sequence_bound(hidden, int, labels)

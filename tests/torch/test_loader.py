@@ -261,3 +261,11 @@ def test_a_change_of_shares_in_the_middle_of_a_run_is_named_and_taken():
     assert int((rest >= 80).sum()) == 0
     assert len(rest) == 70
     assert after.dealer.cursor.epoch == 1
+
+
+@pytest.mark.parametrize("losses", [torch.ones(2).to_sparse(), torch.ones(2, device="meta"), torch.ones(2) + 1j])
+def test_losses_without_plain_numbers_are_refused(losses):
+    fed = loader()
+    next(iter(fed))
+    with pytest.raises(BadArgument, match=r"losses must be real numbers of a dense tensor, got a tensor of torch"):
+        fed.observe(losses)

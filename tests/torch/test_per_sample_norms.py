@@ -160,3 +160,9 @@ def test_errors(call, message):
     model, batch = case("perceptron", 4)
     with pytest.raises(BadArgument, match=message):
         call(model, batch)
+
+
+def test_a_loss_is_one_number():
+    for wrong, what in ((lambda *_: 1, "'int'"), (lambda model, x: model(x), r"\(1, 1\)")):
+        with pytest.raises(BadArgument, match=rf"loss must return a tensor that is one number, got {what}"):
+            per_sample_norms(torch.nn.Linear(1, 1), wrong, (torch.ones(4, 1),))

@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
+import pytest
+
+from croupier.errors import BadArgument
 from croupier.torch import Row, WithFacts
 
 
@@ -33,3 +37,8 @@ def test_rows_are_integers_that_pickle():
     there = pickle.loads(pickle.dumps(row))
     assert (there, there.facts) == (3, {"weight": 2.0})
     assert [0, 1, 2, 3][there] == 3
+
+
+def test_a_number_has_no_rows():
+    with pytest.raises(BadArgument, match=r"dataset must have rows by number, got .*; pass a map-style dataset"):
+        WithFacts(np.array(3))

@@ -44,7 +44,7 @@ def content_ids(*columns: Iterable[Hashable]) -> tuple[Int64, ...]:
         floats: Any = column
         if isinstance(column, np.ndarray) and floats.dtype.kind == "f" and bool(np.isnan(floats).any()):
             fix = "NaN is like nothing, itself included: leave such rows out"
-            raise BadArgument("columns", "hold contents that are like themselves", "NaN", fix)
+            raise BadArgument("columns", "hold contents that are like themselves", "not a number", fix)
     numbers: dict[Hashable, int] = {}
     try:
         return tuple(

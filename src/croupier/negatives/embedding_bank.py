@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,14 @@ class EmbeddingBank:
             checked_int("rows", rows, at_least=1, fix="pass table.size"),
             checked_int("dimension", dimension, at_least=1, fix="pass the length of an embedding"),
         )
+        given: Any = dtype
         try:
             # NumPy takes a number for the kind of numbers it is of.
-            kind = np.dtype("O" if isinstance(cast("object", dtype), (np.generic, np.ndarray)) else dtype)
+            kind = np.dtype("O") if isinstance(given, (np.generic, np.ndarray)) else np.dtype(given)
         except (TypeError, ValueError):
-            raise BadArgument("dtype", "be float16 or float32", dtype, "choose float16 for half the memory") from None
+            kind = np.dtype("O")
         if kind.str[1:] not in ("f2", "f4"):
-            raise BadArgument("dtype", "be float16 or float32", kind, "choose float16 for half the memory")
+            raise BadArgument("dtype", "be float16 or float32", given, "choose float16 for half the memory")
         self.embeddings: npt.NDArray[Any]
         if path is None:
             self.embeddings = np.zeros(shape, kind)
