@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +51,7 @@ class EmbeddingBank:
         given: Any = dtype
         try:
             # NumPy takes a number for the kind of numbers it is of.
-            kind = np.dtype("O") if isinstance(given, (np.generic, np.ndarray)) else np.dtype(given)
+            kind = np.dtype("O") if isinstance(given, (np.generic, np.ndarray)) else np.dtype(cast("Any", given))
         except (TypeError, ValueError):
             kind = np.dtype("O")
         if kind.str[1:] not in ("f2", "f4"):
