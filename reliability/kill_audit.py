@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,14 +76,20 @@ def audit_of(run: str, folder: Path, lanes: int) -> Audit:
         history = [step for step in history if step.end[3] <= begins["samples"]]
         reached = history[-1].end[3] if history else 0
         audit.expect("exact resume", reached == begins["samples"], f"begins at {begins}, logged up to {reached}")
+        if history and history[-1].world_size == generation.begins["world_size"]:
+            # By the anchor the last batches of an epoch are cut.
+            left, taken_up = history[-1].end[4], begins["anchor"]
+            audit.expect("exact resume", left == taken_up, f"left with anchor {left}, taken up with {taken_up}")
         if generation.begins["world_size"] != world_size and history:
             changes[begins["epoch"], begins["segment"]] += 1
         world_size = generation.begins["world_size"]
+        _check_chain(audit, history[-1:] + generation.steps)
         for step in generation.steps:
-            key = (step.world_size, step.start, step.end)
+            key = (step.world_size, step.start)
             known = redone.setdefault(key, step)
             if known is not step:
-                audit.expect("exact resume", known.deals == step.deals, f"{key} was dealt in another way when redone")
+                is_same = (known.end, known.deals) == (step.end, step.deals)
+                audit.expect("exact resume", is_same, f"{key} was dealt in another way when redone")
         history += generation.steps
     audit.segments_with_two_changes = sum(times > 1 for times in changes.values())
     ends = generations[-1].ends if generations and generations[-1] else None
@@ -94,6 +101,15 @@ def audit_of(run: str, folder: Path, lanes: int) -> Audit:
     following = _next_epoch(RUNS[run], folder, lanes, cr.load_state(folder / "end.state"))
     audit.expect("exact resume", following == alone.following, "the epoch after the end is not that of the run alone")
     return audit
+
+
+def _check_chain(audit: Audit, steps: list[_Step]) -> None:
+    """Within an epoch each step begins where the one before ended, with its anchor if there are as many ranks."""
+    for before, step in pairwise(steps):
+        if before.end[0] == step.start[0]:
+            known = 5 if before.world_size == step.world_size else 4
+            one, other = before.end[:known], step.start[:known]
+            audit.expect("exact resume", one == other, f"a step ended at {one}, the next begins at {other}")
 
 
 def _check_history(audit: Audit, run: KilledRun, history: list[_Step], ends: dict[str, Any], alone: _Reference) -> None:

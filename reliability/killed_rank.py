@@ -190,10 +190,14 @@ class _Rank:
         self.log.write(json.dumps(entry) + "\n")
 
 
+def _place(cursor: cr.Cursor) -> list[int]:
+    return [cursor.epoch, cursor.segment, cursor.consumed, cursor.samples, cursor.anchor]
+
+
 def _logged(deal: cr.Deal) -> dict[str, Any]:
     return {
-        "start": [deal.start.epoch, deal.start.segment, deal.start.consumed, deal.start.samples],
-        "end": [deal.cursor.epoch, deal.cursor.segment, deal.cursor.consumed, deal.cursor.samples],
+        "start": _place(deal.start),
+        "end": _place(deal.cursor),
         "micro": [deal.micro_batch, deal.micro_batches],
         "segment": deal.segment,
         "places": deal.places.tolist(),

@@ -50,6 +50,10 @@ def other_scale(deals):
     deals[7]["deal"]["scales"][0] *= 1.001
 
 
+def other_anchor(deals):
+    deals[7]["deal"]["start"][4] += 1
+
+
 @pytest.mark.parametrize(
     ("damage", "promise"),
     [
@@ -58,6 +62,7 @@ def other_scale(deals):
         (other_id, "elastic"),
         (other_weight, "elastic"),
         (other_scale, "unbiased"),
+        (other_anchor, "equal steps|exact resume"),
     ],
 )
 def test_what_is_wrong_in_a_log_is_found(sound, tmp_path, damage, promise):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,14 +48,15 @@ class EmbeddingBank:
             checked_int("rows", rows, at_least=1, fix="pass table.size"),
             checked_int("dimension", dimension, at_least=1, fix="pass the length of an embedding"),
         )
+        shown: object = dtype
         given: Any = dtype
         try:
             # NumPy takes a number for the kind of numbers it is of.
-            kind = np.dtype("O") if isinstance(given, (np.generic, np.ndarray)) else np.dtype(cast("Any", given))
+            kind = np.dtype("O") if isinstance(given, (np.generic, np.ndarray)) else np.dtype(dtype)
         except (TypeError, ValueError):
             kind = np.dtype("O")
         if kind.str[1:] not in ("f2", "f4"):
-            raise BadArgument("dtype", "be float16 or float32", given, "choose float16 for half the memory")
+            raise BadArgument("dtype", "be float16 or float32", shown, "choose float16 for half the memory")
         self.embeddings: npt.NDArray[Any]
         if path is None:
             self.embeddings = np.zeros(shape, kind)
