@@ -44,8 +44,8 @@ class KilledRun:
     epochs: int = 2
 
     def split_of(self, lanes: int) -> Split:
-        """The split of a run that began on so many ranks."""
-        return cr.Lockstep(lanes=lanes) if self.split is None else self.split(lanes)
+        """The split of a run that began on so many ranks; a restart may come where fewer ids are left than ranks."""
+        return padded(lanes) if self.split is None else self.split(lanes)
 
 
 def dataset_table() -> cr.Table:

@@ -137,9 +137,7 @@ class Killer:
             played.fault = f"generation {orders[0].generation} hangs on {len(ranks)} ranks"
         elif _any_failed(ranks):
             codes = [process.exitcode for process in ranks]
-            played.fault = (
-                f"generation {orders[0].generation}: ranks ended with {codes}: see {played.folder}/errors.txt"
-            )
+            played.fault = f"generation {orders[0].generation}: ranks ended with {codes}: {_last_error(played.folder)}"
         return played.fault is None
 
     def _tamper(self, played: Played) -> None:
@@ -194,6 +192,11 @@ def _kill(pid: int | None) -> None:
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _last_error(folder: Path) -> str:
+    said = (folder / "errors.txt").read_text().strip().splitlines()
+    return said[-1][:300] if said else "without a word"
 
 
 def _stop(ranks: list[BaseProcess]) -> None:

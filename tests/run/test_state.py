@@ -14,7 +14,7 @@ from reliability.state_runs import RUNS
 
 import croupier as cr
 from croupier.core.fingerprint import digest
-from croupier.errors import BadArgument, BadState, FeedbackTooLate
+from croupier.errors import BadArgument, BadState, FeedbackTooLate, TooFewIds
 from croupier.run.state_versions import sealed
 
 LENGTHS = np.random.default_rng(0).integers(1, 9, 50)
@@ -369,3 +369,28 @@ def test_growth_that_cannot_have_been_is_refused(state, grown):
 def test_folders_that_are_moved_are_paths(state):
     with pytest.raises(BadArgument, match=r"a folder must be a path, got 1"):
         cr.moved_folders(state, {1: "new"})
+
+
+def test_more_ranks_than_ids_are_left_are_refused_as_the_state_is_loaded_and_the_advice_helps():
+    table, plan = cr.Table(size=30), cr.chain(cr.Shuffle(), cr.FixedSize(4))
+    run = cr.Dealer(plan, table, seed=0)
+    dealt = [id_ for deal in islice(run, 6) for id_ in deal]
+    saved = run.state_dict()
+    text = r"6 ids are left of epoch 0, fewer than the 8 ranks; go on with at most 6 ranks until its end, or load with"
+    with pytest.raises(
+        TooFewIds, match=text + r" split=Lockstep\(few_ids=FewIds.PAD\) and accept=\['run.split.few_ids'\]"
+    ):
+        cr.Dealer(plan, table, seed=0, world_size=8).load_state_dict(saved)
+    for world_size, split in ((6, None), (8, cr.Lockstep(few_ids=cr.FewIds.PAD))):
+        ranks = [
+            cr.Dealer(plan, table, seed=0, rank=rank, world_size=world_size, split=split) for rank in range(world_size)
+        ]
+        for rank in ranks:
+            rank.load_state_dict(saved, accept=["run.split.few_ids"])
+        rest = [deal for rank in ranks for deal in rank]
+        assert sorted(dealt + [id_ for deal in rest if not deal.is_padding for id_ in deal]) == list(range(30))
+
+
+def test_what_a_run_is_cannot_be_accepted_away(state):
+    with pytest.raises(BadState, match=r"run.seed must be 3 as when it was saved, got 4; .* it was saved with$"):
+        dealer(seed=4).load_state_dict(state, accept=["run", "run.seed"])

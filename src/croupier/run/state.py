@@ -25,6 +25,8 @@ from croupier.run.state_versions import STATE_VERSION, checked_state, sealed
 __all__ = ["moved_folders", "read_state", "with_entries", "write_state"]
 
 MOST_COST = 2**40
+FEW_IDS = "run.split.few_ids"
+"""Of a run's own settings the one that may change: it acts where an epoch ends, and on no order."""
 FIX = "load an undamaged state"
 
 
@@ -70,7 +72,7 @@ def read_state(
     if type(lanes) is not int or not 1 <= lanes < 2**31:
         raise BadState("run.lanes", "be an integer >= 1", lanes, FIX)
     program = program.aside().with_lanes(lanes)
-    _check_same("run", saved["run"], _run_arguments(program), ())
+    _check_same("run", saved["run"], _run_arguments(program), accepted)
     program = _on_saved_table(program, table, saved, accepted)
     _take_versions(program, saved)
     program.memory.load(saved["learned"], keep_reports=keep_reports)
@@ -234,8 +236,9 @@ def _on_saved_table(program: Program, table: Table, saved: Mapping[str, Any], ac
 
 def _check_same(what: str, saved: Any, here: Any, accepted: Sequence[str]) -> None:
     for name, old, new in differences(what, saved, here):
-        if not any(name == prefix or name.startswith((f"{prefix}.", f"{prefix}[")) for prefix in accepted):
-            raise BadState(
-                name, f"be {old!r} as when it was saved", new,
-                f"go on with the {what} that it was saved with, or accept the change: accept=[{name!r}]",
-            )  # fmt: skip
+        may_differ = what != "run" or name == FEW_IDS
+        if may_differ and any(name == prefix or name.startswith((f"{prefix}.", f"{prefix}[")) for prefix in accepted):
+            continue
+        otherwise = f", or accept the change: accept=[{name!r}]" if may_differ else ""
+        fix = f"go on with the {what} that it was saved with{otherwise}"
+        raise BadState(name, f"be {old!r} as when it was saved", new, fix)

@@ -14,7 +14,7 @@ from croupier.core.cursor import Cursor
 from croupier.core.ledger import Ledger
 from croupier.core.policies import Tail, Whole
 from croupier.core.split import Split
-from croupier.errors import BadArgument
+from croupier.errors import BadArgument, TooFewIds
 from croupier.run.program import Program, Segment
 from croupier.run.wholeness import stages_that_may_part_steps
 
@@ -120,6 +120,8 @@ def check_end(program: Program, world_size: int, cursor: Cursor | None = None) -
                 "world_size", f"divide the {dealt} batches that were dealt of {program.lanes} lanes", world_size,
                 "save where all lanes have been dealt, or go on with fewer ranks until then",
             )  # fmt: skip
+    if cursor is not None and cursor.world_size != world_size:
+        _check_rest(program, world_size, cursor)
     start, stop = program.epochs.bounds(0)
     if stop - start < world_size:
         program.split.recut(np.array([stop - start]), world_size, whole)
@@ -131,6 +133,22 @@ def check_end(program: Program, world_size: int, cursor: Cursor | None = None) -
         program.split.recut(sizes, world_size, whole)
     if whole in (Whole.ON_A_RANK, Whole.IN_A_STEP) or stages_that_may_part_steps(program.plan, program.lanes):
         program.segment(0, 0)  # shows whether another stage regroups what must stay whole
+
+
+def _check_rest(program: Program, world_size: int, cursor: Cursor) -> None:
+    """Refuse more ranks than ids are left of an epoch, where its last ids may neither be padded nor dropped."""
+    start, stop = program.epochs.bounds(cursor.epoch)
+    left = stop - start - cursor.segment * program.epochs.window - cursor.consumed
+    if not 0 < left < world_size:
+        return
+    try:
+        program.split.recut(np.array([left]), world_size, program.whole)
+    except TooFewIds:
+        raise TooFewIds(
+            f"{left} ids are left of epoch {cursor.epoch}, fewer than the {world_size} ranks; go on with at most {left}"
+            f" ranks until its end, or load with split={type(program.split).__name__}(few_ids=FewIds.PAD) and"
+            " accept=['run.split.few_ids']"
+        ) from None
 
 
 def even_end(
