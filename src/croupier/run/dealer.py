@@ -210,7 +210,8 @@ class Dealer:
         """Go on where the state was taken, on this number of ranks.
 
         ``accept`` names settings of the plan or the table that may differ from those it was saved with, as the refusal
-        names them: ``["plan.stages[0].shares"]``; of the run itself only ``"run.split.few_ids"``. Exactly once then holds within the epoch for what the change leaves.
+        names them: ``["plan.stages[0].shares"]``; of the run itself only ``"run.split.few_ids"``. Exactly once then
+        holds within the epoch for what the change leaves.
 
         Raises
         ------
