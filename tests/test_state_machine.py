@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,10 +21,11 @@ from hypothesis import note, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 import croupier as cr
+from croupier.errors import BadArgument
 from croupier.run.adopted_numbers import AdoptedNumbers
 from rank_games import Ranks
 
-ROWS, SEGMENT_IDS = 216, 72
+ROWS, MOST_ROWS, SEGMENT_IDS = 216, 400, 72
 WORLDS = st.sampled_from([1, 2, 3, 8])
 
 
@@ -41,6 +43,7 @@ class Kind:
     cuts: tuple[int, ...] = ()
     """Batch sizes that it may adopt."""
     split: object = None
+    may_grow: bool = False
     can_be_asked: bool = False
     """Whether the past is planned again to say what was dealt."""
 
@@ -49,10 +52,17 @@ class Kind:
 
 
 KINDS = {
-    "budget": Kind(chained(cr.Shuffle(), cr.SortedWindows(20), cr.TokenBudget(48)), can_be_asked=True),
+    "budget": Kind(chained(cr.Shuffle(), cr.SortedWindows(20), cr.TokenBudget(48)), may_grow=True, can_be_asked=True),
     "mixture": Kind(chained(cr.Mixture("source", cr.Temperature(2.0)), cr.FixedSize(3)), each_id_once=False),
-    "balanced": Kind(chained(cr.Shuffle(), cr.FixedSize(16)), split=cr.Balanced(max_tokens=60, few_ids=cr.FewIds.PAD)),
-    "growing": Kind(chained(cr.Shuffle(), cr.RampedSize(16)), cuts=(8, 16, 24), split=cr.Balanced()),
+    "balanced": Kind(
+        chained(cr.Shuffle(), cr.FixedSize(16)), split=cr.Balanced(max_tokens=60, few_ids=cr.FewIds.PAD), may_grow=True
+    ),
+    "growing": Kind(
+        chained(cr.Shuffle(), cr.RampedSize(16)),
+        cuts=(8, 16, 24),
+        split=cr.Balanced(few_ids=cr.FewIds.PAD),
+        may_grow=True,
+    ),
     "learning": Kind(chained(cr.LossWeighted(), cr.FixedSize(2)), each_id_once=False, learns=True),
     "keeping": Kind(
         chained(cr.ScoreWeighted(cr.Variance()), cr.KeepScores((cr.Variance(),)), cr.FixedSize(2)),
@@ -62,9 +72,13 @@ KINDS = {
 }
 
 
-def table():
-    rng = np.random.default_rng(2)
-    return cr.Table(length=np.minimum(rng.lognormal(2.0, 0.8, ROWS).astype(int) + 1, 40), source=np.arange(ROWS) % 3)
+def table(rows=ROWS):
+    lengths = np.minimum(np.random.default_rng(2).lognormal(2.0, 0.8, MOST_ROWS).astype(int) + 1, 40)
+    return cr.Table(length=lengths[:rows], source=np.arange(rows) % 3)
+
+
+def skipped_of(dealer):
+    return sum(entry.ids for entry in dealer.ledger if entry.event == "skipped on request")
 
 
 def loss_of(ids, epoch):
@@ -78,11 +92,24 @@ class Written:
     at: dict[int, dict[tuple[int, int], int]] = field(default_factory=dict)
     adopted: list[tuple[int, int]] = field(default_factory=list)
     """Batch sizes, and the segment of the run from which each holds."""
+    sizes: list[tuple[int, int]] = field(default_factory=lambda: [(0, ROWS)])
+    """Rows of the table, and the epoch from which it has so many."""
+    skipped: dict[int, int] = field(default_factory=dict)
+    """Ids passed over on request, by epoch."""
     samples_not_counted: int = 0
     """Dealt in a pass that was abandoned: totals go on, as those of the optimizer do."""
 
     def copy(self):
-        return replace(self, at={epoch: dict(at) for epoch, at in self.at.items()}, adopted=list(self.adopted))
+        at = {epoch: dict(at) for epoch, at in self.at.items()}
+        return replace(self, at=at, adopted=list(self.adopted), sizes=list(self.sizes), skipped=dict(self.skipped))
+
+    def rows_in(self, epoch):
+        return [rows for first, rows in self.sizes if first <= epoch][-1]
+
+    def grow(self, epoch, rows):
+        """An epoch that has begun is finished on the rows it began with."""
+        if rows > self.sizes[-1][1]:
+            self.sizes.append((epoch + bool(self.at.get(epoch) or self.skipped.get(epoch)), rows))
 
     @property
     def dealt(self):
@@ -199,6 +226,7 @@ class Training(RuleBasedStateMachine):
         state, written, self.lanes = saved
         state = json.loads(state) if isinstance(state, str) else state
         self.written = written.copy()
+        self.written.grow(state["cursor"]["epoch"], self.table.size)
         note(f"load {state['cursor']} on {world_size} ranks")
         self.start(world_size, state)
         assert self.dealers[0].state_dict()["cursor"] == state["cursor"]
@@ -209,6 +237,30 @@ class Training(RuleBasedStateMachine):
         self.draw(steps=steps, ahead=ahead)
         self.load(self.saved(to_file=to_file), world_size)
 
+    @precondition(lambda self: self.kind.may_grow and self.table.size < MOST_ROWS)
+    @rule(rows=st.integers(1, 60), steps=st.integers(0, 6), world_size=WORLDS)
+    def grow(self, rows, steps, world_size):
+        """Rows are added, and the run goes on from a checkpoint."""
+        if steps:
+            self.draw(steps=steps, ahead=0)
+        saved = self.saved(to_file=False)
+        self.table = table(min(MOST_ROWS, self.table.size + rows))
+        self.load(saved, world_size)
+
+    @precondition(lambda self: not self.kind.learns)
+    @rule(steps=st.integers(1, 4), world_size=WORLDS)
+    def skip(self, steps, world_size):
+        """After a restart, pass over what comes next."""
+        self.load(self.saved(to_file=False), world_size)
+        epoch, before = self.epoch, skipped_of(self.dealers[0])
+        for dealer in self.dealers:
+            with suppress(BadArgument):  # fewer are left of the epoch
+                dealer.skip_steps(steps)
+        assert len({skipped_of(dealer) for dealer in self.dealers}) == 1, "the same on every rank"
+        passed = skipped_of(self.dealers[0]) - before
+        self.written.skipped[epoch] = self.written.skipped.get(epoch, 0) + passed
+        note(f"skipped {passed} ids of epoch {epoch}")
+
     @precondition(lambda self: not self.kind.learns)
     @rule()
     def abandon(self):
@@ -216,6 +268,7 @@ class Training(RuleBasedStateMachine):
         if self.passes is None or not self.dealers[0].cursor.epoch_steps:
             return
         gone = self.written.at.pop(self.epoch, {})
+        self.written.skipped.pop(self.epoch, None)
         for dealer in self.dealers:
             next(dealer.run_ahead())
         self.written.samples_not_counted = self.dealers[0].cursor.samples - self.written.dealt
@@ -232,16 +285,20 @@ class Training(RuleBasedStateMachine):
 
     # What must hold.
 
-    @precondition(lambda self: self.kind.can_be_asked)
+    @precondition(lambda self: self.kind.can_be_asked and self.table.size == ROWS)
     @rule(ids=st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=8))
     def ask(self, ids):
         dealt = set().union(*(at.values() for at in self.written.at.values())) if self.written.at else set()
         assert self.dealers[0].seen_before(ids).tolist() == [id_ in dealt for id_ in ids]
 
     def check_epoch(self):
-        ids = Counter(self.written.at[self.epoch - 1].values())
+        epoch = self.epoch - 1
+        ids = Counter(self.written.at.get(epoch, {}).values())
         if self.kind.each_id_once:
-            assert ids == dict.fromkeys(range(ROWS), 1), "each id once"
+            rows, skipped = self.written.rows_in(epoch), self.written.skipped.get(epoch, 0)
+            assert set(ids) <= set(range(rows)), "rows that the epoch began with"
+            assert len(ids) == rows - skipped, "each id, but those skipped"
+            assert set(ids.values()) <= {1}, "once"
 
     def teardown(self):
         alone = self.played_alone()
@@ -251,10 +308,16 @@ class Training(RuleBasedStateMachine):
 
     def played_alone(self):
         """The same epochs by one rank without a stop."""
-        dealer = cr.Dealer(self.kind.plan, self.table, seed=4, split=self.kind.split_of(self.lanes))
-        dealer.program.batch_sizes = AdoptedNumbers(tuple((at, (size,)) for at, size in self.written.adopted))
-        alone: dict[int, dict[tuple[int, int], int]] = {}
-        for _ in range(max(self.written.at, default=-1) + 1):
+        rows, dealer, alone = 0, None, dict[int, dict[tuple[int, int], int]]()
+        for epoch in range(max(self.written.at, default=-1) + 1):
+            if self.written.rows_in(epoch) != rows:
+                state = None if dealer is None else dealer.state_dict()
+                rows = self.written.rows_in(epoch)
+                dealer = cr.Dealer(self.kind.plan, table(rows), seed=4, split=self.kind.split_of(self.lanes))
+                if state is not None:
+                    dealer.load_state_dict(state)
+                adopted = tuple((at, (size,)) for at, size in self.written.adopted)
+                dealer.program.batch_sizes = AdoptedNumbers(adopted)
             for deal in dealer:
                 at = alone.setdefault(deal.epoch, {})
                 if not deal.is_padding:

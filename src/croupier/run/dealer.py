@@ -209,16 +209,13 @@ class Dealer:
     def load_state_dict(self, state: Mapping[str, Any], *, accept: Sequence[str] = ()) -> None:
         """Go on where the state was taken, on this number of ranks.
 
-        ``accept`` names settings of the plan or the table that may differ from those it was saved with, as the refusal
-        names them: ``["plan.stages[0].shares"]``; of the run itself only ``"run.split.few_ids"``. Exactly once then
-        holds within the epoch for what the change leaves.
+        ``accept`` names settings of plan, table or split that may differ from those saved, as the refusal names them:
+        ``["plan.stages[0].shares"]``. Exactly once then holds within the epoch for what the change leaves.
 
         Raises
         ------
         BadState
-            The state is damaged, newer, or of another plan, table, seed or split: the run then stays as it was.
-        TooFewIds
-            Fewer ids are left of the epoch than there are ranks now, and the split has no policy for that.
+            Damaged, newer, or of another plan, table, seed or split; ``TooFewIds``: fewer left than ranks. All stays.
         """
         program, cursor, ledger, skipped = read_state(
             state, self.program, self._whole_table, keep_reports=self.rank == 0, accepted=accept

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from croupier.errors import LEAST_SIZE, MOST_SIZE, BadArgument, check_function, with_sizes
 
@@ -16,6 +17,7 @@ __all__ = [
     "Schedule",
     "above_zero",
     "arithmetic",
+    "array_or_none",
     "check_schedule",
     "checked_duration",
     "checked_fraction_of_peak",
@@ -69,13 +71,18 @@ def arithmetic(now: Any) -> tuple[Any, Any]:
         return NUMBERS, number
     if hasattr(now, "__array_namespace__") and (namespace := now.__array_namespace__()) is not np:
         return namespace, now * 1.0  # times a float, for JAX has 32 bits for an int
-    try:
-        numbers = np.zeros(0, object) if hasattr(now, "mask") else np.asarray(now)
-    except (TypeError, ValueError, RuntimeError, MemoryError, OverflowError):
-        numbers = np.zeros(0, object)  # no array that NumPy knows
+    numbers = array_or_none(now)
     if numbers.dtype.kind not in "biuf":
         raise BadArgument("now", rule, type(now).__name__, fix)
     return np, numbers.astype(np.float64)
+
+
+def array_or_none(values: Any) -> npt.NDArray[Any]:
+    """The values as an array; one of no objects where NumPy knows none, for callers that look at the kind anyway."""
+    try:
+        return np.zeros(0, object) if hasattr(values, "mask") else np.asarray(values)
+    except (TypeError, ValueError, RuntimeError, MemoryError, OverflowError):
+        return np.zeros(0, object)
 
 
 def above_zero(argument: str, values: Any, *, fix: str = "pass a number, or an array of them") -> Any:

@@ -11,9 +11,8 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, keep_plain_numbers
-from croupier.schedules.arithmetic import above_zero, checked_number
+from croupier.schedules.arithmetic import above_zero, array_or_none, checked_number
 
 __all__ = ["CriticalBatchLaw", "CriticalBatchSize", "least_squares_exponent"]
 
@@ -178,7 +177,7 @@ def least_squares_exponent(x: Float64, y: Float64) -> tuple[float, float]:
 def _pairs(first: str, x: Any, second: str, y: Any) -> tuple[Float64, Float64]:
     pair: list[Float64] = []
     for name, values in ((first, x), (second, y)):
-        given = plain_array(name, values)
+        given = array_or_none(values)
         is_real = given.ndim == 1 and given.dtype.kind in "iuf" and np.all(np.isfinite(given))
         if not is_real or not given.size or given.min() <= 0:
             raise BadArgument(name, "be finite numbers above 0", values, "one a run")

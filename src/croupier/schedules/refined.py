@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, checked_fraction
-from croupier.schedules.arithmetic import checked_number
+from croupier.schedules.arithmetic import array_or_none, checked_number
 from croupier.schedules.tabulated import Tabulated
 
 __all__ = ["Refinement", "refine"]
@@ -101,7 +100,7 @@ def refine(norms: npt.ArrayLike, *, power: float, smoothing: float = 0.1) -> Ref
 
 
 def _checked(norms: Any) -> tuple[int, Float64]:
-    given = plain_array("norms", norms)
+    given = array_or_none(norms)
     fix = "log the norm of the whole gradient at every step, before clipping"
     if given.ndim != 1 or given.dtype.kind not in "iuf":
         raise BadArgument("norms", "be one number a step", norms, fix)

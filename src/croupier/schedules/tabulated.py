@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from croupier.core.plain_array import plain_array
 from croupier.errors import BadArgument, keep_plain_numbers
-from croupier.schedules.arithmetic import arithmetic, checked_number, checked_peak, is_number, operand
+from croupier.schedules.arithmetic import arithmetic, array_or_none, checked_number, checked_peak, is_number, operand
 
 __all__ = ["Tabulated"]
 
@@ -41,7 +40,7 @@ class Tabulated:
 
     def __post_init__(self) -> None:
         keep_plain_numbers(self)
-        values = plain_array("values", self.values)
+        values = array_or_none(self.values)
         is_real = values.ndim == 1 and values.size > 1 and values.dtype.kind in "iuf"
         if not is_real or not np.all(np.isfinite(values)) or values.min() < 0:
             raise BadArgument("values", "be two or more finite numbers, none below 0", self.values, "pass factors")
