@@ -269,6 +269,7 @@ class Training(RuleBasedStateMachine):
             return
         gone = self.written.at.pop(self.epoch, {})
         self.written.skipped.pop(self.epoch, None)
+        self.written.sizes = [(min(first, self.epoch), rows) for first, rows in self.written.sizes]
         for dealer in self.dealers:
             next(dealer.run_ahead())
         self.written.samples_not_counted = self.dealers[0].cursor.samples - self.written.dealt

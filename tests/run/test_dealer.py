@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -121,3 +123,28 @@ def test_what_is_adopted_changes_the_length():
     dealer.adopt_batch_size(256)
     assert (len(dealer), dealer.steps_per_epoch) == (4, 4)
     assert sum(1 for _ in dealer) == 4
+
+
+def test_a_pass_that_is_begun_again_deals_what_was_skipped():
+    run = dealer(world_size=1)
+    run.skip_steps(2)
+    for _ in range(2):
+        stream = iter(run)
+        dealt = [id_ for deal in islice(stream, 4) for id_ in deal]
+    rows = run.program.table.size
+    assert run.seen_before(range(rows)).tolist() == [id_ in dealt for id_ in range(rows)]
+
+
+def test_a_pass_that_is_begun_again_has_the_rows_that_a_restart_would_have():
+    plan, small, grown = cr.chain(cr.Shuffle(), cr.FixedSize(4)), cr.Table(size=20), cr.Table(size=24)
+    run = cr.Dealer(plan, small, seed=0)
+    next(iter(run))
+    live = cr.Dealer(plan, grown, seed=0)
+    live.load_state_dict(run.state_dict())
+    next(iter(live))
+    begun_again = live.run_ahead()
+    restarted = cr.Dealer(plan, grown, seed=0)
+    restarted.load_state_dict(live.state_dict())
+    dealt = [list(deal) for deal in begun_again]
+    assert dealt == [list(deal) for deal in restarted]
+    assert sorted(id_ for ids in dealt for id_ in ids) == list(range(24))

@@ -20,7 +20,7 @@ from croupier.errors import BadArgument, NoInverse, checked_kind
 from croupier.run.program import Program
 from croupier.run.walk import walk
 
-__all__ = ["Skip", "checked_ids", "dealt_before", "pass_over", "place_of", "with_skip"]
+__all__ = ["Skip", "checked_ids", "dealt_before", "pass_over", "place_of", "skips_before", "with_skip"]
 
 Place = tuple[int, int, int]
 """Epoch, segment, and ids of the segment's flat order before it."""
@@ -51,6 +51,17 @@ def with_skip(skips: tuple[Skip, ...], skip: Skip) -> tuple[Skip, ...]:
     if skips and skips[-1].stop == skip.start:
         return (*skips[:-1], Skip(skips[-1].start, skip.stop))
     return (*skips, skip)
+
+
+def skips_before(skips: tuple[Skip, ...], place: Place) -> tuple[Skip, ...]:
+    """Those that a pass which begins at a place leaves: what it comes to again it deals.
+
+    Examples
+    --------
+    >>> skips_before((Skip((0, 0, 4), (0, 0, 8)), Skip((0, 1, 2), (0, 1, 6))), (0, 1, 0))
+    (Skip(start=(0, 0, 4), stop=(0, 0, 8)),)
+    """
+    return tuple(skip for skip in skips if skip.start < place)
 
 
 def pass_over(program: Program, cursor: Cursor, world_size: int, steps: int) -> tuple[Cursor, Ledger]:

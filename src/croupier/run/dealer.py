@@ -17,7 +17,7 @@ from croupier.core.stage import Stage
 from croupier.core.table import Table
 from croupier.errors import checked_int
 from croupier.run.adoption import Adoption
-from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of, with_skip
+from croupier.run.audit import Skip, checked_ids, dealt_before, pass_over, place_of, skips_before, with_skip
 from croupier.run.checking import checked_run, checked_skip
 from croupier.run.counting import count_batches, count_steps
 from croupier.run.deal import Deal, deals_of_epoch
@@ -106,8 +106,10 @@ class Dealer:
         The run stands where the last deal given to :meth:`receive` leaves it, however many were asked for.
         """
         start = self._standing = self._pass_start = self._next_pass
+        self._take_grown_table()  # a pass that was abandoned is begun again on all rows, as after a restart
         self.program.memory.begin_pass(self.program.epochs.ordinal(start.epoch, start.segment), start.consumed)
         self._dealing, self._is_dealing = start.epoch, True
+        self._skipped = skips_before(self._skipped, place_of(start))
         self._next_pass = start.at_epoch(start.epoch)
         return self._deals(start, self._segment)
 
@@ -253,10 +255,7 @@ class Dealer:
         self._stand_at(after)
 
     def connect(self, gather: Gather, agree: Callable[[Segment], None]) -> None:
-        """Join the ranks of a running job.
-
-        ``gather`` exchanges what ranks observed, ``agree`` is called with every segment planned; see ``torch``.
-        """
+        """Join the ranks of a job: ``gather`` exchanges what was observed, ``agree`` sees every segment planned."""
         self.program.memory.gather, self._agree, self._is_connected = gather, agree, True
 
     def _counted(self, count: Callable[[Program, Cursor, int], int]) -> int:
