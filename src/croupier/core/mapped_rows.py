@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,9 @@ import numpy.typing as npt
 
 __all__ = ["rows_of"]
 
-ROWS_A_THREAD = 4096
+ROWS_A_PART = 2048
+SLOW_PART_SECONDS = 0.01
+"""A part that takes longer was not in memory."""
 THREADS = 32
 """Disks answer many questions at once; a page fault asks one and waits."""
 
@@ -37,12 +40,21 @@ def rows_of(values: npt.NDArray[Any], rows: npt.NDArray[np.integer[Any]]) -> npt
         return _taken(values, rows)
     plain = np.asarray(values)
     with _read_at_random(mapping):
-        if rows.size <= ROWS_A_THREAD:
+        if rows.size <= ROWS_A_PART:
             return _taken(plain, rows)
-        parts = [rows[begin : begin + ROWS_A_THREAD] for begin in range(0, rows.size, ROWS_A_THREAD)]
-        with ThreadPoolExecutor(THREADS) as threads:
-            taken = list(threads.map(partial(_taken, plain), parts))
-        return np.concatenate(taken, dtype=plain.dtype)
+        parts = [rows[begin : begin + ROWS_A_PART] for begin in range(0, rows.size, ROWS_A_PART)]
+        return np.concatenate(list(_taken_in_parts(plain, parts)), dtype=plain.dtype)
+
+
+def _taken_in_parts(values: npt.NDArray[Any], parts: list[npt.NDArray[Any]]) -> Iterator[npt.NDArray[Any]]:
+    """One after another while they are in memory; from the first that is not, several at a time."""
+    for place, part in enumerate(parts, 1):
+        begun = time.perf_counter()
+        yield _taken(values, part)
+        if time.perf_counter() - begun > SLOW_PART_SECONDS:
+            with ThreadPoolExecutor(THREADS) as threads:
+                yield from threads.map(partial(_taken, values), parts[place:])
+            return
 
 
 def _taken(values: npt.NDArray[Any], rows: npt.NDArray[np.integer[Any]]) -> npt.NDArray[Any]:
