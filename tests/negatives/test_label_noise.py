@@ -83,6 +83,6 @@ def test_what_is_no_probability_is_refused(call, text):
 def test_halves_are_calculated_in_doubles_and_whole_tensors_are_no_probabilities():
     half = np.array([0.5, 0.25], np.float16)
     assert cr.negative_posterior(half, 0.25).tolist() == cr.negative_posterior(half.astype(float), 0.25).tolist()
-    for wrong in (torch.tensor([1, 0]), torch.tensor(True), torch.eye(2).to_sparse()):
+    for wrong in (torch.tensor([1, 0]), torch.tensor(True), torch.eye(2).to_sparse(), torch.ones(2, device="meta")):
         with pytest.raises(BadArgument, match=r"observed must be probabilities: a number, an array or a tensor"):
             cr.inverse_propensity(wrong)

@@ -59,3 +59,10 @@ def test_a_far_epoch_is_cheap():
 def test_an_epoch_beyond_a_million_is_refused_before_it_is_counted_to():
     with pytest.raises(BadArgument, match=r"epoch must be at most 1048576, got 1000000000000; put Repeat\(order, k\)"):
         epochs(10, 2, cr.Tail.SHORT).segments(10**12)
+
+
+def test_an_epoch_that_cannot_be_is_refused_before_those_before_it_are_counted():
+    run = cr.Dealer(cr.chain(cr.Shuffle(), cr.FixedSize(4)), cr.Table(size=24), seed=0)
+    with pytest.raises(BadArgument, match=r"epoch must be at most 1048576, got \d+; put Repeat\(order, k\)"):
+        run.set_epoch(2**31)
+    assert len(run.program.epochs._segments_before) < 10

@@ -87,6 +87,11 @@ def inverse_propensity(observed: Any, largest: float = 10.0) -> Any:
     return 1 / ((observed + floor + abs(observed - floor)) / 2)
 
 
+def _is_held(tensor: Any) -> bool:
+    """Whether it has its numbers, one after another: a tensor that is sparse or on no device has not."""
+    return str(tensor.layout) == "torch.strided" and not tensor.is_meta
+
+
 def _checked_probability(argument: str, values: Any) -> Any:
     """As they are, or in float64 where they are of NumPy: half floats would be calculated in halves."""
     shown: object = values
@@ -95,6 +100,6 @@ def _checked_probability(argument: str, values: Any) -> Any:
         array: npt.NDArray[Any] = np.asarray(values)
         if array.dtype.kind in "iuf" and bool(((array >= 0) & (array <= 1)).all()):
             return array.astype(np.float64) if array.ndim else float(array)
-    elif hasattr(values, "detach") and tensor.is_floating_point() and str(tensor.layout) == "torch.strided":
+    elif hasattr(values, "detach") and tensor.is_floating_point() and _is_held(tensor):
         return tensor
     raise BadArgument(argument, "be probabilities: a number, an array or a tensor", shown, "pass numbers from 0 to 1")

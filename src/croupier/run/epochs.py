@@ -76,9 +76,7 @@ class Epochs:
 
     def ids_before(self, epoch: int) -> int:
         """Positions of all epochs before this one."""
-        if epoch > MOST_EPOCHS + 1:
-            fix = "put Repeat(order, k) into the plan: an epoch is then k times as long"
-            raise BadArgument("epoch", f"be at most {MOST_EPOCHS}", epoch, fix)
+        _check_number(epoch)
         first = self.past.epoch
         if epoch < first:  # dealt again, on the table as it is now
             return sum(map(self.size, range(epoch)))
@@ -108,6 +106,7 @@ class Epochs:
 
     def ordinal(self, epoch: int, number: int) -> int:
         """The segment's place among all segments of the run."""
+        _check_number(epoch)
         first = self.past.epoch
         if epoch < first:
             return sum(map(self.segments, range(epoch))) + number
@@ -143,6 +142,12 @@ class Epochs:
         left = self.ids_before(epoch) + self.size(epoch) - self.bounds(epoch)[1]
         event = "left out of the epoch" if self.tail is Tail.DROP else "carried to the next epoch"
         return Ledger.of("tail", event, left)
+
+
+def _check_number(epoch: int) -> None:
+    if epoch > MOST_EPOCHS + 1:
+        fix = "put Repeat(order, k) into the plan: an epoch is then k times as long"
+        raise BadArgument("epoch", f"be at most {MOST_EPOCHS}", epoch, fix)
 
 
 def _tail_of(plan: Chain) -> tuple[Tail, int]:
