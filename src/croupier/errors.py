@@ -28,6 +28,7 @@ __all__ = [
     "checked_positive",
     "checked_real",
     "keep_plain_numbers",
+    "plain_scalar",
     "printable",
     "with_sizes",
 ]
@@ -106,7 +107,7 @@ def checked_int(argument: str, value: Any, *, at_least: int, at_most: int | None
     """
     rule = f"be an integer >= {at_least}" + ("" if at_most is None else f" and <= {at_most}")
     try:
-        if isinstance(_item(value), bool):
+        if isinstance(plain_scalar(value), bool):
             raise BadArgument(argument, rule, value, fix)
         number = operator.index(value)
     except TypeError:
@@ -200,9 +201,27 @@ def keep_plain_numbers(made: Any) -> None:
     """Turn the scalars of NumPy and others in the fields of a dataclass into Python's, which are exact, never wrap."""
     for one in fields(made):
         value: Any = getattr(made, one.name, None)  # one that is not made yet
-        plain = _item(value)
+        plain = plain_scalar(value)
         if plain is not value:
             object.__setattr__(made, one.name, plain)
+
+
+def plain_scalar(value: Any) -> Any:
+    """What a scalar of NumPy, of Arrow or of a tensor library holds, in Python's own types; else the value itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plain_scalar(np.float16(0.5)), plain_scalar(np.array(3)), plain_scalar([3])
+    (0.5, 3, [3])
+    """
+    try:
+        if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
+            return value.item()
+        # Arrow's scalars; its arrays have a length.
+        return value.as_py() if hasattr(value, "as_py") and hasattr(value, "is_valid") else value
+    except (TypeError, ValueError, RuntimeError):  # a tensor without data
+        return value
 
 
 def printable(text: str) -> str:
@@ -220,24 +239,13 @@ def printable(text: str) -> str:
 
 def _real(value: Any) -> float | None:
     """The value as a float, from whatever holds one number and is no flag, text or bytes; else None."""
-    number = _item(value)
+    number = plain_scalar(value)
     if isinstance(number, bool) or not isinstance(number, Real):
         return None
     try:
         return float(number)
     except OverflowError:
         return None
-
-
-def _item(value: Any) -> Any:
-    """What a scalar of NumPy, of Arrow or of a tensor library holds, in Python's own types; else the value itself."""
-    try:
-        if getattr(value, "ndim", None) == 0 and hasattr(value, "item"):
-            return value.item()
-        # Arrow's scalars; its arrays have a length.
-        return value.as_py() if hasattr(value, "as_py") and hasattr(value, "is_valid") else value
-    except (TypeError, ValueError, RuntimeError):  # a tensor without data
-        return value
 
 
 def _within(

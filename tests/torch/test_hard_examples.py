@@ -117,3 +117,8 @@ def test_keys_decide_and_devices_and_dtypes_are_kept():
 def test_bad_arguments_are_refused(make, text):
     with pytest.raises(BadArgument, match=text):
         make()
+
+
+def test_losses_of_a_sparse_tensor_are_refused():
+    with pytest.raises(BadArgument, match=r"losses must be real numbers of a dense tensor, got a tensor of torch"):
+        hardest(torch.ones(3).to_sparse(), 1)

@@ -27,8 +27,8 @@ def rows_of(values: npt.NDArray[Any], rows: npt.NDArray[np.integer[Any]]) -> npt
 
     A row of a mapped file that is not in memory costs a page fault, and for each the system reads what lies around it
     too, up to megabytes: of use to who goes on there, but not to who reads at random. While the rows are read the
-    mapping is advised against that; afterwards it is as it was. Where two threads read one mapping at once, the first
-    to end takes the advice from the other too, which costs time only.
+    mapping is advised against that; afterwards it is advised as any other is. Where two threads read one mapping at
+    once, the first to end takes the advice from the other too, which costs time only.
 
     Examples
     --------

@@ -146,7 +146,7 @@ def _check_rest(program: Program, world_size: int, cursor: Cursor) -> None:
     except TooFewIds:
         raise TooFewIds(
             f"{left} ids are left of epoch {cursor.epoch}, fewer than the {world_size} ranks; go on with at most {left}"
-            f" ranks until its end, or load with split={type(program.split).__name__}(few_ids=FewIds.PAD) and"
+            f" ranks until its end, or load with few_ids=FewIds.PAD in its {type(program.split).__name__} and"
             " accept=['run.split.few_ids']"
         ) from None
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from croupier.errors import LEAST_SIZE, MOST_SIZE, BadArgument, check_function, with_sizes
+from croupier.errors import LEAST_SIZE, MOST_SIZE, BadArgument, check_function, plain_scalar, with_sizes
 
 __all__ = [
     "NUMBERS",
@@ -107,8 +107,7 @@ def checked_number(argument: str, value: Any, rule: str, *, above: float, up_to:
 
     Where 0 is refused, so is what is as good as 0; a finite number has a size that can be calculated with.
     """
-    is_scalar = getattr(value, "ndim", None) == 0 and hasattr(value, "item")  # NumPy scalars are numbers too
-    number: Any = value.item() if is_scalar and getattr(value, "device", "cpu") != "meta" else value
+    number = plain_scalar(value)
     is_real = isinstance(number, (int, float, Fraction)) and not isinstance(number, bool)
     is_within = is_real and above < number <= up_to and (number <= MOST_SIZE or number == math.inf)
     if not is_within or (above == 0 and number < LEAST_SIZE):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import numpy as np
 
-from croupier.errors import BadArgument, checked_int, keep_plain_numbers
+from croupier.errors import BadArgument, checked_int, keep_plain_numbers, plain_scalar
 from croupier.schedules.arithmetic import arithmetic, is_number
 
 __all__ = ["BatchSizeRamp", "Stretch"]
@@ -202,7 +202,7 @@ def _checked(changes: object) -> tuple[tuple[int, int], ...]:
 
 
 def _count(argument: str, value: Any) -> int:
-    value = value.item() if hasattr(value, "item") else value
+    value = plain_scalar(value)
     if isinstance(value, bool) or not 0 <= value < 2**63 or int(value) != value:
         raise BadArgument(argument, "be a whole number of at least 0", value, "count from the start of the run")
     return int(value)

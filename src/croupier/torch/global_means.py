@@ -12,6 +12,7 @@ import torch.distributed as dist
 
 from croupier.core.plain_array import real_numbers
 from croupier.errors import BadArgument
+from croupier.torch.dense_tensors import on_host
 from croupier.torch.distributed import place_in_world
 
 __all__ = ["global_mean", "loss_sum_scale", "sum_over_ranks"]
@@ -141,10 +142,7 @@ def _as_doubles(argument: str, values: Any) -> torch.Tensor:
     if not isinstance(values, torch.Tensor):
         # Through NumPy: torch reads lists and ranges item by item, minutes for long ones.
         return torch.from_numpy(np.array(real_numbers(argument, values, rule="be numbers", fix="pass a tensor")))
-    if values.is_meta or values.is_complex() or values.layout != torch.strided:
-        what = f"a tensor of {values.dtype}, {values.layout} on {values.device}"
-        raise BadArgument(argument, "be real numbers of a dense tensor", what, "pass one that holds numbers")
-    return values.detach().cpu().double()
+    return on_host(argument, values).double()
 
 
 def _total(counted: Any) -> float:

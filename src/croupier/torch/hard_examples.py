@@ -15,6 +15,7 @@ from croupier.errors import BadArgument, checked_flag, checked_fraction, checked
 from croupier.feedback.choosing import Choice, chosen_once, chosen_with_replacement
 from croupier.feedback.score_levels import PARTS
 from croupier.kernels.elementary import power
+from croupier.torch.dense_tensors import on_host
 
 __all__ = ["BiasedChoice", "WeightedChoice", "hardest", "importance_sample", "percentile_sample"]
 
@@ -163,13 +164,10 @@ def _weighted(choice: Choice, scale: float, like: torch.Tensor) -> WeightedChoic
 
 
 def _scores(name: str, values: torch.Tensor, *, least: float) -> Float32:
-    is_usable = isinstance(values, torch.Tensor) and not values.is_meta and not values.is_complex()
-    if not is_usable or values.ndim != 1 or not len(values):
-        what = f"a {type(values).__name__}"
-        if isinstance(values, torch.Tensor):
-            what = f"shape {tuple(values.shape)}" if is_usable else f"{values.dtype} on {values.device}"
+    if not isinstance(values, torch.Tensor) or values.ndim != 1 or not len(values):
+        what = f"shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else f"a {type(values).__name__}"
         raise BadArgument(name, "be a tensor of shape (n,), n >= 1", what, 'use reduction="none"; skip an empty batch')
-    host = values.detach().float().cpu().numpy()
+    host = on_host(name, values).float().numpy()
     if not (np.isfinite(host).all() and least <= host.min() and host.max() <= LARGEST):
         rule = "be in [0, 2**64]" if least == 0 else "be finite, 2**64 at most"
         bad = host[~(np.isfinite(host) & (host >= least) & (host <= LARGEST))]

@@ -20,6 +20,7 @@ from croupier.run.dealer import Dealer
 from croupier.run.standing import Standing
 from croupier.run.state import with_entries
 from croupier.torch.batch_sampler import BatchSampler
+from croupier.torch.dense_tensors import on_host
 from croupier.torch.hard_examples import BiasedChoice, WeightedChoice
 from croupier.torch.with_facts import WithFacts
 
@@ -201,12 +202,7 @@ class Loader:
 def _on_host(values: Any) -> Any:
     if isinstance(values, Mapping):
         return {name: _on_host(one) for name, one in cast("Mapping[str, Any]", values).items()}
-    if not isinstance(values, torch.Tensor):
-        return values
-    if values.is_meta or values.is_complex() or values.layout != torch.strided:
-        what = f"a tensor of {values.dtype}, {values.layout} on {values.device}"
-        raise BadArgument("losses", "be real numbers of a dense tensor", what, "pass losses.detach()")
-    return values.detach().float().cpu().numpy()
+    return on_host("losses", values).float().numpy() if isinstance(values, torch.Tensor) else values
 
 
 class _Feed:
